@@ -1,0 +1,114 @@
+# cosell: one Makefile, objects listed by hand, everything out of tree in build/.
+#
+#   make run      install what is missing, build, play the practice story (ONCE=1: and exit)
+#   make test     install what is missing, build, run unit, spec and story tests
+#   make lint     floors, words, formats, linters, warnings as errors with gcc and clang
+#   make bench    print the figures      make mutants   each guard broken once, each caught
+#   make format   let clang-format decide
+#
+# Switches: V=1 (show commands), SAN=address,undefined (sanitised test build), ONLY=name (one test)
+
+SHELL := /bin/sh
+CC ?= gcc
+B := build
+T := build/test$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+comma := ,
+Q := $(if $(V),,@)
+
+PACKAGES := lua5.4 lua5.4-cjson libcurl sqlite3 libcrypto libevent libseccomp
+WARN := -Wall -Wextra -Wshadow -Wundef -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
+	-Wconversion -Wno-sign-conversion -Wvla -Wwrite-strings -Wimplicit-fallthrough
+CPPFLAGS += -Ihost -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+CFLAGS ?= -O2 -g
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CFLAGS_ALL = -std=c11 $(WARN) $(CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all,$(HARDEN))
+LDFLAGS_ALL = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
+LIBS_HOST = $(shell pkg-config --libs lua5.4 lua5.4-cjson libcurl sqlite3 libcrypto libevent)
+LIBS_MAPPER = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lseccomp
+
+BASE := buf clock crypto crypto_cert err log world
+IO := child frames http_answer http_call http_client http_conn http_gate http_request http_server loop \
+	watch wire
+STORE := db docs json_text links migrations private_file queue queue_many runs state_file stmt \
+	vault
+REMOTE := answer gate inbox oauth oauth_wire remote remote_set remote_url verify verify_url
+SCRIPT := api api_child api_control api_crypto api_docs api_file api_http api_serve api_store \
+	files generation json json_lex json_write mapper mapper_frame profile reload task vm vm_err \
+	vm_libs
+APP := app cli control endpoints here process record retry sched site
+MAPPER := files lock main
+
+HOST_FILES := $(BASE:%=base/%) $(IO:%=io/%) $(STORE:%=store/%) $(REMOTE:%=remote/%) \
+	$(SCRIPT:%=script/%) $(APP:%=app/%)
+MAPPER_FILES := $(MAPPER:%=mapper/%) base/err base/buf base/clock script/vm script/vm_err \
+	script/vm_libs script/json script/json_lex script/json_write
+CHECKS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
+
+.PHONY: all run test lint format bench fuzz mutants install clean deps deps-lint check-deps
+all: $(B)/cosell $(B)/cosell-mapper $(B)/countries.lua
+
+# ---- what comes from Debian ----
+deps:
+	$(Q)vendor/install build
+deps-lint:
+	$(Q)vendor/install build lint
+
+# ---- objects ----
+$(B)/rel/%.o: host/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+$(T)/obj/%.o: host/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -DCOSELL_TEST $(if $(SAN),-DCOSELL_UNLOCKED) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+$(T)/unit/%.o: tests/unit/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests -DCOSELL_TEST $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(B)/rel/libcosell.a: $(HOST_FILES:%=$(B)/rel/%.o)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(T)/libcosell.a: $(HOST_FILES:%=$(T)/obj/%.o)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/cosell: $(B)/rel/main.o $(B)/rel/libcosell.a
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_HOST)
+$(T)/cosell: $(T)/obj/main.o $(T)/libcosell.a
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_HOST)
+$(B)/cosell-mapper: $(MAPPER_FILES:%=$(B)/rel/%.o)
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_MAPPER)
+$(T)/cosell-mapper: $(MAPPER_FILES:%=$(T)/obj/%.o)
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_MAPPER)
+$(T)/unit-tests: $(CHECKS:%=$(T)/unit/%.o) $(T)/libcosell.a
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_HOST)
+$(B)/countries.lua: vendor/make-countries
+	@mkdir -p $(@D)
+	$(Q)vendor/make-countries > $@.new && mv $@.new $@
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- the two commands ----
+run: deps
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)$(B)/cosell demo $(if $(ONCE),--once)
+
+test: deps
+	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests
+	$(Q)tests/run $(T) $(ONLY)
+
+# ---- care ----
+lint: deps-lint
+	$(Q)tests/lint
+format:
+	$(Q)clang-format -i $$(find host tests -name '*.[ch]')
+bench: deps
+	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper
+	$(Q)tests/bench/run $(T)
+mutants: deps
+	$(Q)tests/mutants/run $(ONLY)
+install: all
+	install -D -m 755 $(B)/cosell $(DESTDIR)/usr/lib/cosell/bin/cosell
+	install -D -m 755 $(B)/cosell-mapper $(DESTDIR)/usr/lib/cosell/bin/cosell-mapper
+	install -D -m 644 $(B)/countries.lua $(DESTDIR)/usr/lib/cosell/bin/countries.lua
+	cp -R scripts mappings $(DESTDIR)/usr/lib/cosell/
+	mkdir -p $(DESTDIR)/usr/bin && ln -sf ../lib/cosell/bin/cosell $(DESTDIR)/usr/bin/cosell
+clean:
+	rm -rf $(B)

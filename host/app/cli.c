@@ -1,0 +1,374 @@
+/*
+ * From words to a command: options, the list of commands, the nearest name.
+ *
+ * Owns nothing for long.  Reads of a command script only `help`, `where` and `usage`; never runs
+ * one.
+ */
+#include "app/cli.h"
+
+#include "app/app.h"
+#include "base/log.h"
+
+#include <lauxlib.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define COMMANDS_MOST 100
+#define NEAR          3 /* letters that may differ in a suggestion */
+
+/* ---- the commands there are ---- */
+
+struct listed {
+	char *name, *help, *usage;
+	bool here;
+};
+
+struct listing {
+	struct listed at[COMMANDS_MOST];
+	size_t n;
+};
+
+struct reading {
+	const char *module;
+	struct listed *out;
+};
+
+static char *field(lua_State *L, const char *key)
+{
+	char *s = lua_getfield(L, -1, key) == LUA_TSTRING ? xstrdup(lua_tostring(L, -1)) : NULL;
+	lua_pop(L, 1);
+	return s;
+}
+
+static int l_read_command(lua_State *L)
+{
+	struct reading *r = lua_touserdata(L, 1);
+	lua_getglobal(L, "require");
+	lua_pushstring(L, r->module);
+	lua_call(L, 1, 1);
+	luaL_checktype(L, -1, LUA_TTABLE);
+	r->out->help = field(L, "help");
+	r->out->usage = field(L, "usage");
+	char *where = field(L, "where");
+	r->out->here = where && strcmp(where, "here") == 0;
+	free(where);
+	return 0;
+}
+
+/* A broken command is listed with its error as help. */
+static void read_command(struct vm *v, const char *module, struct listed *out)
+{
+	struct reading r = {module, out};
+	struct err e;
+	lua_State *L = vm_lua(v);
+	lua_pushcfunction(L, l_read_command);
+	lua_pushlightuserdata(L, &r);
+	if (vm_call(v, L, 1, 0, 0, &e))
+		return;
+	free(out->help);
+	out->help = xstrdup(e.text);
+}
+
+/* Command scripts may look at `host` when they load, but nothing is behind it here. */
+static void read_all(const struct files *files, struct listing *out)
+{
+	const struct vm_config vc = {.requires = true, .strict = true};
+	struct services nothing = {0};
+	struct vm *v = vm_new(&vc);
+	for (size_t i = 0; i < files->nscripts; i++) {
+		const struct files_one *f = &files->scripts[i];
+		vm_file(v, f->name, f->shown, f->text, f->len);
+	}
+	api_open(v, &nothing);
+	for (size_t i = 0; i < files->nscripts && out->n < COMMANDS_MOST; i++) {
+		const char *name = files->scripts[i].name;
+		if (strncmp(name, "commands.", 9) != 0 || strchr(name + 9, '.'))
+			continue;
+		struct listed *c = &out->at[out->n++];
+		c->name = xstrdup(name + 9);
+		read_command(v, name, c);
+	}
+	vm_free(v);
+	api_close(&nothing);
+}
+
+static bool list_commands(const struct app_paths *p, struct listing *out, struct err *e)
+{
+	const struct files_source in = {.scripts = p->scripts, .commands = p->commands};
+	struct files files;
+	*out = (struct listing){.n = 0};
+	if (!files_read(&files, &in, e))
+		return false;
+	read_all(&files, out);
+	files_clear(&files);
+	return true;
+}
+
+static void listing_clear(struct listing *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		free(l->at[i].name);
+		free(l->at[i].help);
+		free(l->at[i].usage);
+	}
+	l->n = 0;
+}
+
+/* ---- help ---- */
+
+static void print_help(const struct listing *l)
+{
+	printf("usage: cosell COMMAND [--profile DIR] [WORDS]\n\n"
+	       "  %-12s %s\n",
+	       "run", "serve a profile: callbacks, jobs, reload on change");
+	for (size_t i = 0; i < l->n; i++)
+		printf("  %-12s %s\n", l->at[i].name, l->at[i].help ? l->at[i].help : "");
+	printf("\n  --profile DIR   else $COSELL_PROFILE, else this folder if it holds "
+	       "profile.lua\n"
+	       "  --help          this text; after a command: how it is used\n"
+	       "  --version       %s\n",
+	       COSELL_VERSION);
+}
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+	size_t m = a < b ? a : b;
+	return m < c ? m : c;
+}
+
+/* How many letters differ (Levenshtein), for short names. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[64];
+	size_t nb = strlen(b);
+	if (strlen(a) >= 64 || nb >= 63)
+		return 64;
+	for (size_t j = 0; j <= nb; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t corner = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= nb; j++) {
+			size_t up = row[j];
+			row[j] = least(up + 1, row[j - 1] + 1, corner + (a[i - 1] != b[j - 1]));
+			corner = up;
+		}
+	}
+	return row[nb];
+}
+
+static int unknown(const struct listing *l, const char *name)
+{
+	const char *near = "run";
+	size_t best = distance(name, near);
+	for (size_t i = 0; i < l->n; i++) {
+		size_t d = distance(name, l->at[i].name);
+		if (d < best) {
+			best = d;
+			near = l->at[i].name;
+		}
+	}
+	fprintf(stderr, "cosell: there is no command '%s'", name);
+	if (best <= NEAR && best < strlen(name))
+		fprintf(stderr, "; did you mean '%s'?\n", near);
+	else
+		fprintf(stderr, "; cosell --help lists them\n");
+	return 2;
+}
+
+/* ---- words ---- */
+
+struct words {
+	const char *command;
+	const char *profile;
+	struct buf args; /* inside of a JSON list: every word that is not ours, as it was written */
+	bool help, version;
+};
+
+static void add_string(struct buf *b, const char *text, size_t n)
+{
+	buf_add_json(b, text, n);
+}
+
+static void add_arg(struct words *w, const char *text)
+{
+	if (!w->command) {
+		w->command = text;
+		return;
+	}
+	if (w->args.len)
+		buf_addc(&w->args, ',');
+	add_string(&w->args, text, strlen(text));
+}
+
+static bool read_words(struct words *w, int argc, char **argv)
+{
+	bool words_only = false;
+	for (int i = 1; i < argc; i++) {
+		const char *a = argv[i];
+		if (words_only || a[0] != '-') {
+			add_arg(w, a);
+		} else if (strcmp(a, "--") == 0) {
+			words_only = true;
+		} else if (strcmp(a, "--profile") == 0) {
+			if (i + 1 == argc)
+				return false;
+			w->profile = argv[++i];
+		} else if (strncmp(a, "--profile=", 10) == 0) {
+			w->profile = a + 10;
+		} else if (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0) {
+			w->help = true;
+		} else if (strcmp(a, "--version") == 0 && !w->command) {
+			w->version = true;
+		} else {
+			add_arg(w, a);
+		}
+	}
+	return true;
+}
+
+static int terminal_width(void)
+{
+	struct winsize size;
+	const char *columns = getenv("COLUMNS");
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col;
+	long n = columns ? strtol(columns, NULL, 10) : 0;
+	return n >= 20 && n <= 1000 ? (int)n : 80;
+}
+
+/* What the command gets: see control_run. To be freed. */
+static char *make_request(const struct words *w, const char *profile)
+{
+	struct buf b = {0};
+	bool tty = isatty(STDOUT_FILENO);
+	const char *none = getenv("NO_COLOR");
+	char *cwd = getcwd(NULL, 0);
+	buf_addf(&b, "{\"args\":[%s],\"width\":%d,\"tty\":%s,\"color\":%s,\"cwd\":",
+		 w->args.data ? w->args.data : "", terminal_width(), tty ? "true" : "false",
+		 tty && !(none && *none) ? "true" : "false");
+	add_string(&b, cwd ? cwd : ".", strlen(cwd ? cwd : "."));
+	if (profile) {
+		buf_adds(&b, ",\"profile\":");
+		add_string(&b, profile, strlen(profile));
+	}
+	buf_addc(&b, '}');
+	free(cwd);
+	return buf_take(&b);
+}
+
+/* The profile folder, or NULL. */
+static const char *find_profile(const struct words *w)
+{
+	const char *given = getenv("COSELL_PROFILE");
+	if (w->profile)
+		return w->profile;
+	if (given && *given)
+		return given;
+	return access("profile.lua", F_OK) == 0 ? "." : NULL;
+}
+
+static int no_profile(const char *command)
+{
+	fprintf(stderr,
+		"cosell %s: which profile? --profile DIR, or COSELL_PROFILE, or go into its "
+		"folder\n",
+		command);
+	return 2;
+}
+
+/* ---- what is asked for ---- */
+
+static int print_usage(const struct listed *c)
+{
+	printf("%s\n", c->help ? c->help : c->name);
+	if (c->usage)
+		printf("\nusage: %s\n", c->usage);
+	return 0;
+}
+
+static int run_listed(const struct app_paths *p, const struct listing *l, const struct words *w)
+{
+	const struct listed *c = NULL;
+	for (size_t i = 0; i < l->n && !c; i++)
+		if (strcmp(l->at[i].name, w->command) == 0)
+			c = &l->at[i];
+#ifdef COSELL_TEST
+	static const struct listed clock = {.name = (char *)"clock"};
+	if (strcmp(w->command, clock.name) == 0)
+		c = &clock; /* io/wire answers it, in the host that runs */
+#endif
+	if (!c)
+		return unknown(l, w->command);
+	if (w->help)
+		return print_usage(c);
+	const char *profile = find_profile(w);
+	if (!c->here && !profile)
+		return no_profile(w->command);
+	char *request = make_request(w, profile);
+	int status = c->here ? app_here(p, w->command, request)
+			     : app_host(p, profile, w->command, request);
+	free(request);
+	return status;
+}
+
+static int dispatch(const struct app_paths *p, const struct words *w)
+{
+	struct listing l;
+	struct err e;
+	if (w->command && strcmp(w->command, "run") == 0 && !w->help) {
+		const char *profile = find_profile(w);
+		if (w->args.len) {
+			fprintf(stderr, "cosell run: takes --profile DIR and nothing else\n");
+			return 2;
+		}
+		return profile ? app_serve(p, profile) : no_profile("run");
+	}
+	if (!list_commands(p, &l, &e)) {
+		fprintf(stderr, "cosell: %s\n", e.text);
+		return 1;
+	}
+	int status = 0;
+	if (w->command && strcmp(w->command, "run") != 0)
+		status = run_listed(p, &l, w);
+	else if (w->help)
+		print_help(&l);
+	else
+		status = 2;
+	if (status == 2 && !w->command)
+		fprintf(stderr, "usage: cosell COMMAND [--profile DIR] [WORDS]; cosell --help\n");
+	listing_clear(&l);
+	return status;
+}
+
+int cli_main(int argc, char **argv)
+{
+	struct words w = {0};
+	struct app_paths p;
+	struct err e;
+	enum log_level level;
+	const char *log = getenv("COSELL_LOG");
+	if (log && log_level_from(log, &level))
+		log_level_set(level);
+	int status = 2;
+	if (!read_words(&w, argc, argv)) {
+		fprintf(stderr, "cosell: --profile needs a folder\n");
+	} else if (w.version) {
+		printf("cosell %s\n", COSELL_VERSION);
+		status = 0;
+	} else {
+		bool found = app_paths_find(&p, &e);
+		if (found)
+			status = dispatch(&p, &w);
+		else
+			fprintf(stderr, "cosell: %s\n", e.text);
+		status = found ? status : 1;
+		app_paths_clear(&p);
+	}
+	buf_free(&w.args);
+	return status;
+}

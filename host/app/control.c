@@ -1,0 +1,297 @@
+/*
+ * Running commands, and the control socket of a host.
+ *
+ * Owns the commands in hand.  What a command says is kept until the round is on disk.  Knows no
+ * command by name.
+ */
+#include "app/control.h"
+
+#include "base/buf.h"
+#include "io/wire.h"
+
+#include <lauxlib.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+struct command {
+	struct command *prev, *next;
+	struct control *control;
+	int64_t id;
+	char *name;
+	struct task *task; /* NULL: it has ended */
+	struct wire_call *call;
+	struct control_sink sink;
+	struct buf out, err; /* said in this round */
+	bool flushing;       /* asked for the commit */
+	bool over;
+	int status;
+};
+
+struct control {
+	struct loop *loop;
+	struct db *db;
+	struct tasks *tasks;
+	struct wire_listener *listener;
+	void (*moved)(void *ctx);
+	void *ctx;
+	struct command *commands;
+	size_t running;
+	int64_t last_id;
+};
+
+/* ---- a command ---- */
+
+static void command_free(struct command *m)
+{
+	struct control *c = m->control;
+	if (m->prev)
+		m->prev->next = m->next;
+	else
+		c->commands = m->next;
+	if (m->next)
+		m->next->prev = m->prev;
+	c->running--;
+	buf_free(&m->out);
+	buf_free(&m->err);
+	free(m->name);
+	free(m);
+}
+
+static void send(struct command *m, bool is_err, struct buf *b)
+{
+	if (b->len)
+		m->sink.text(m->sink.ctx, is_err, b->data, b->len);
+	buf_free(b);
+}
+
+static void end(struct command *m, int status)
+{
+	struct control_sink sink = m->sink;
+	command_free(m);
+	sink.done(sink.ctx, status);
+}
+
+/* The round's end: what was said leaves, if the round is on disk. */
+static void flush(void *arg, bool ok)
+{
+	static const char lost[] = "the state could not be written\n";
+	struct command *m = arg;
+	m->flushing = false;
+	if (!ok) {
+		buf_free(&m->out);
+		buf_free(&m->err);
+		buf_adds(&m->err, lost);
+		m->status = 1;
+	}
+	send(m, false, &m->out);
+	send(m, true, &m->err);
+	if (m->over)
+		end(m, m->status);
+}
+
+static void flush_later(struct command *m)
+{
+	if (!m->flushing)
+		db_after_commit(m->control->db, flush, m);
+	m->flushing = true;
+}
+
+static struct command *find(struct control *c, int64_t id)
+{
+	struct command *m = c->commands;
+	while (m && m->id != id)
+		m = m->next;
+	return m;
+}
+
+/* cmd.out(text), cmd.err(text): upvalues are the control, the command's number, which of both */
+static int l_say(lua_State *L)
+{
+	struct control *c = lua_touserdata(L, lua_upvalueindex(1));
+	size_t n = 0;
+	const char *text = luaL_checklstring(L, 1, &n);
+	struct command *m = find(c, lua_tointeger(L, lua_upvalueindex(2)));
+	if (m && !m->over) {
+		buf_add(lua_toboolean(L, lua_upvalueindex(3)) ? &m->err : &m->out, text, n);
+		flush_later(m);
+	}
+	return 0;
+}
+
+static void push_say(lua_State *co, struct command *m, bool is_err)
+{
+	lua_pushlightuserdata(co, m->control);
+	lua_pushinteger(co, m->id);
+	lua_pushboolean(co, is_err);
+	lua_pushcclosure(co, l_say, 3);
+}
+
+/* The request is on top: it becomes cmd. */
+static int push_cmd(lua_State *co, void *arg)
+{
+	struct command *m = arg;
+	luaL_checktype(co, -1, LUA_TTABLE);
+	push_say(co, m, false);
+	lua_setfield(co, -2, "out");
+	push_say(co, m, true);
+	lua_setfield(co, -2, "err");
+	return 0;
+}
+
+/* A number is the status; true and nothing are 0, false is 1. */
+static int status_of(const char *result)
+{
+	if (!result || strcmp(result, "true") == 0)
+		return 0;
+	char *rest = NULL;
+	long n = strtol(result, &rest, 10);
+	return rest != result && *rest == '\0' && n >= 0 && n < 256 ? (int)n : 1;
+}
+
+static void command_ended(void *arg, struct task *t, const char *result, const struct err *e)
+{
+	(void)t;
+	struct command *m = arg;
+	m->task = NULL;
+	m->over = true;
+	m->status = e->kind == ERR_NONE ? status_of(result) : 1;
+	if (e->kind != ERR_NONE)
+		buf_addf(&m->err, "cosell %s: %s\n", m->name, e->text);
+	flush_later(m);
+}
+
+static void command_dropped(void *arg, struct task *t, const struct err *why)
+{
+	(void)t;
+	struct command *m = arg;
+	m->task = NULL;
+	m->over = true;
+	m->status = 1;
+	buf_addf(&m->err, "cosell %s: %s\n", m->name,
+		 why->kind == ERR_NONE ? "the host ended it (reload or stop)" : why->text);
+	if (!m->flushing)
+		flush(m, true); /* the present round is dead or over already */
+}
+
+static struct command *begin(struct control *c, const char *name, const char *request,
+			     const struct control_sink *sink)
+{
+	struct command *m = NEW(struct command);
+	m->control = c;
+	m->id = ++c->last_id;
+	m->name = xstrdup(name);
+	m->sink = *sink;
+	m->next = c->commands;
+	if (c->commands)
+		c->commands->prev = m;
+	c->commands = m;
+	c->running++;
+	char *module = xasprintf("commands.%s", name);
+	const struct task_call call = {.module = module,
+				       .name = "run",
+				       .arg_json = request,
+				       .push = push_cmd,
+				       .ended = command_ended,
+				       .dropped = command_dropped,
+				       .arg = m};
+	m->task = task_begin(c->tasks, &call);
+	free(module);
+	loop_wake(c->loop);
+	return m;
+}
+
+void control_run(struct control *c, const char *name, const char *request,
+		 const struct control_sink *sink)
+{
+	(void)begin(c, name, request, sink);
+}
+
+/* ---- over the socket ---- */
+
+static void to_wire(void *ctx, bool is_err, const char *text, size_t n)
+{
+	struct wire_call *call = ctx;
+	if (is_err)
+		wire_err(call, text, n);
+	else
+		wire_out(call, text, n);
+}
+
+static void wire_done(void *ctx, int status)
+{
+	wire_exit(ctx, status);
+}
+
+/* Whoever asked has left: a long command need not go on. */
+static void asker_left(void *arg)
+{
+	struct command *m = arg;
+	if (m->task)
+		task_close(m->task);
+}
+
+static bool good_name(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+	return n > 0 && n < 64 && name[n] == '\0';
+}
+
+static void on_command(void *ctx, struct wire_call *call, const char *name, const char *json)
+{
+	struct control *c = ctx;
+	if (!c->tasks || !good_name(name)) {
+		static const char text[] = "no such command\n";
+		wire_err(call, text, strlen(text));
+		wire_exit(call, 2);
+		return;
+	}
+	const struct control_sink sink = {to_wire, wire_done, call};
+	wire_on_gone(call, asker_left, begin(c, name, json, &sink));
+}
+
+static void on_clock(void *ctx)
+{
+	struct control *c = ctx;
+	if (c->moved)
+		c->moved(c->ctx);
+}
+
+bool control_listen(struct control *c, const char *path, void (*moved)(void *ctx), void *ctx,
+		    struct err *e)
+{
+	c->moved = moved;
+	c->ctx = ctx;
+	c->listener = wire_listen(c->loop, path, on_command, c, e);
+	if (c->listener)
+		wire_on_clock(c->listener, on_clock);
+	return c->listener != NULL;
+}
+
+/* ---- the object ---- */
+
+struct control *control_new(struct loop *l, struct db *d)
+{
+	struct control *c = NEW(struct control);
+	c->loop = l;
+	c->db = d;
+	return c;
+}
+
+void control_free(struct control *c)
+{
+	if (!c)
+		return;
+	wire_listener_free(c->listener);
+	free(c);
+}
+
+void control_use(struct control *c, struct tasks *ts)
+{
+	c->tasks = ts;
+}
+
+size_t control_running(const struct control *c)
+{
+	return c->running;
+}

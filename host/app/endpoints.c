@@ -1,0 +1,314 @@
+/*
+ * Remotes, grants and the callback listener, made from a profile.
+ *
+ * Owns them, and wipes each secret as soon as it was handed on.  Must never print a secret, nor the
+ * path of the callbacks.
+ */
+#include "app/endpoints.h"
+
+#include "base/buf.h"
+#include "base/crypto.h"
+#include "io/http_server.h"
+#include "remote/verify.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct endpoints {
+	struct endpoints_env env;
+	struct remotes *remotes;
+	struct oauth **grants;
+	size_t ngrants;
+	struct verify *verify;
+	struct inbox *inbox;
+	struct http_server *http;
+	char *path;
+};
+
+/* ---- timers for the remotes ---- */
+
+struct later {
+	struct loop_timer *timer;
+	void (*fn)(void *);
+	void *arg;
+};
+
+static void later_cancel(void *ctx, void *handle)
+{
+	(void)ctx;
+	struct later *l = handle;
+	loop_timer_free(l->timer);
+	free(l);
+}
+
+static void later_fire(void *arg)
+{
+	struct later *l = arg;
+	void (*fn)(void *) = l->fn;
+	void *fn_arg = l->arg;
+	later_cancel(NULL, l);
+	fn(fn_arg);
+}
+
+static void *later_start(void *ctx, int64_t ms, void (*fn)(void *), void *arg)
+{
+	struct endpoints *x = ctx;
+	struct later *l = NEW(struct later);
+	l->fn = fn;
+	l->arg = arg;
+	l->timer = loop_timer_new(x->env.loop, later_fire, l);
+	loop_timer_set(l->timer, ms);
+	return l;
+}
+
+/* ---- grants ---- */
+
+/* "grant crm: secret": how messages name a key. */
+static bool secret_of(const struct profile_grant *g, const char *key, const struct profile_ref *r,
+		      struct buf *out, struct err *e)
+{
+	char *name = xasprintf("%s.%s", g->name, key);
+	bool ok = profile_secret(r, name, out, e);
+	free(name);
+	return ok;
+}
+
+static bool key_of(const struct profile_grant *g, struct oauth_config *c, struct err *e)
+{
+	struct buf key = {0};
+	struct buf cert = {0};
+	bool ok = secret_of(g, "certificate.key", &g->key, &key, e) &&
+		  secret_of(g, "certificate.cert", &g->cert, &cert, e);
+	if (ok) {
+		c->key = crypto_key_load(key.data, cert.data, e);
+		c->alg = g->ps256 ? CRYPTO_PS256 : CRYPTO_RS256;
+		ok = c->key || err_add(e, "%s.certificate", g->name);
+	}
+	buf_wipe(&key);
+	buf_free(&cert);
+	return ok;
+}
+
+static struct oauth *make_grant(struct endpoints *x, const struct profile_grant *g, struct err *e)
+{
+	const struct oauth_env env = {x->env.world, x->env.db, x->env.vault};
+	struct oauth_config c = {
+		.name = g->name,
+		.grant = g->refresh ? OAUTH_REFRESH : OAUTH_CLIENT_CREDENTIALS,
+		.form = g->v2 ? OAUTH_V2 : OAUTH_V1,
+		.token_url = g->token_url,
+		.client_id = g->client_id,
+		.plain_ok = g->plain_ok,
+	};
+	struct buf secret = {0};
+	struct buf refresh = {0};
+	bool ok = profile_ref_given(&g->key) ? key_of(g, &c, e)
+					     : secret_of(g, "secret", &g->secret, &secret, e);
+	if (ok && g->refresh)
+		ok = secret_of(g, "refresh_token", &g->refresh_token, &refresh, e);
+	c.secret = secret.data;
+	c.refresh_token = refresh.data;
+	struct oauth *o = ok ? oauth_new(&env, &c, e) : NULL;
+	if (!ok && c.key)
+		crypto_key_free(c.key);
+	buf_wipe(&secret);
+	buf_wipe(&refresh);
+	return o;
+}
+
+static struct oauth *grant_named(const struct endpoints *x, const struct profile *p,
+				 const char *name)
+{
+	for (size_t i = 0; name && i < x->ngrants; i++)
+		if (strcmp(p->grants[i].name, name) == 0)
+			return x->grants[i];
+	return NULL;
+}
+
+static bool make_remotes(struct endpoints *x, const struct profile *p, struct err *e)
+{
+	const struct remotes_env env = {.world = x->env.world,
+					.db = x->env.db,
+					.later = later_start,
+					.cancel_later = later_cancel,
+					.ctx = x};
+	x->grants = xcalloc(p->ngrants + 1, sizeof(struct oauth *));
+	for (; x->ngrants < p->ngrants; x->ngrants++) {
+		x->grants[x->ngrants] = make_grant(x, &p->grants[x->ngrants], e);
+		if (!x->grants[x->ngrants])
+			return false;
+	}
+	x->remotes = remotes_new(&env);
+	for (size_t i = 0; i < p->nremotes; i++) {
+		const struct profile_remote *r = &p->remotes[i];
+		const struct remote_config c = {.name = r->name,
+						.base = r->base,
+						.audience = r->audience,
+						.oauth = grant_named(x, p, r->grant),
+						.in_flight = r->in_flight,
+						.budget = r->budget,
+						.budget_s = r->budget_s,
+						.plain_ok = r->plain_ok};
+		if (!remotes_add(x->remotes, &c, e))
+			return false;
+	}
+	return true;
+}
+
+/* ---- callbacks ---- */
+
+static void on_callback(void *ctx, struct http_call *call)
+{
+	struct endpoints *x = ctx;
+	if (!inbox_take(x->inbox, call))
+		http_call_answer(call, 404, NULL, 0, "", 0);
+}
+
+static bool make_path(struct endpoints *x, const struct profile *p, struct err *e)
+{
+	struct buf secret = {0};
+	bool ok = profile_secret(&p->listen.path_secret, "listen.path_secret", &secret, e);
+	if (ok && (secret.len < 16 || strcspn(secret.data, "/?#% \t\r\n\\") != secret.len))
+		ok = err_set(e, ERR_CONFIG,
+			     "listen.path_secret: at least 16 letters, digits or -._~ are needed");
+	if (ok)
+		x->path = xasprintf("/callback/%s", secret.data);
+	buf_wipe(&secret);
+	return ok;
+}
+
+static bool make_verify(struct endpoints *x, const struct profile *p, struct err *e)
+{
+	struct buf roots = {0};
+	if (!profile_secret(&p->callbacks.roots, "callbacks.roots", &roots, e)) {
+		buf_free(&roots);
+		return false;
+	}
+	const struct verify_config c = {.hosts = (const char *const *)p->callbacks.hosts,
+					.practice_origin = p->callbacks.practice_origin,
+					.roots = roots.data,
+					.organization = p->callbacks.organization};
+	x->verify = verify_new(x->env.world, &c);
+	buf_free(&roots);
+	return true;
+}
+
+static bool make_listener(struct endpoints *x, const struct profile *p, struct err *e)
+{
+	if (!make_verify(x, p, e))
+		return false;
+	const struct inbox_config ic = {.path = x->path,
+					.job_kind = p->callbacks.job_kind,
+					.verify = x->verify,
+					.stored = x->env.stored,
+					.ctx = x->env.ctx};
+	const struct http_server_config hc = {.address = p->listen.address,
+					      .port = p->listen.port,
+					      .methods = "POST",
+					      .max_body = p->listen.max_body,
+					      .max_connections = p->listen.max_connections,
+					      .deadline_ms = p->listen.deadline_ms};
+	x->inbox = inbox_new(x->env.db, x->env.queue, &ic);
+	x->http = http_server_new(x->env.loop, &hc, on_callback, x, e);
+	return x->http || err_add(e, "listen");
+}
+
+/* ---- the object ---- */
+
+struct endpoints *endpoints_new(const struct endpoints_env *env, const struct profile *p,
+				bool listen, struct err *e)
+{
+	struct endpoints *x = NEW(struct endpoints);
+	x->env = *env;
+	bool called = profile_ref_given(&p->listen.path_secret);
+	if (make_remotes(x, p, e) && (!called || make_path(x, p, e)) &&
+	    (!called || !listen || make_listener(x, p, e)))
+		return x;
+	endpoints_free(x);
+	return NULL;
+}
+
+void endpoints_free(struct endpoints *x)
+{
+	if (!x)
+		return;
+	if (x->inbox)
+		inbox_free(x->inbox);
+	if (x->verify)
+		verify_free(x->verify);
+	if (x->http)
+		http_server_free(x->http);
+	if (x->remotes)
+		remotes_free(x->remotes);
+	for (size_t i = 0; i < x->ngrants; i++)
+		oauth_free(x->grants[i]);
+	free(x->grants);
+	if (x->path)
+		crypto_wipe(x->path, strlen(x->path));
+	free(x->path);
+	free(x);
+}
+
+void endpoints_pause(struct endpoints *x)
+{
+	if (x->http)
+		http_server_pause(x->http);
+}
+
+struct remotes *endpoints_remotes(struct endpoints *x)
+{
+	return x->remotes;
+}
+
+const char *endpoints_path(const struct endpoints *x)
+{
+	return x->path;
+}
+
+int endpoints_port(const struct endpoints *x)
+{
+	return x->http ? http_server_port(x->http) : 0;
+}
+
+/* ---- status ---- */
+
+static void add_remote(struct buf *b, const struct remote_state *r)
+{
+	buf_adds(b, "{\"name\":");
+	buf_add_json(b, r->name, strlen(r->name));
+	buf_addf(b,
+		 ",\"signed_in\":%s,\"needs_sign_in\":%s,\"paused_until_ms\":%lld,\"in_flight\":%d,"
+		 "\"waiting\":%d,\"budget_left\":%d,\"last_ok_ms\":%lld,\"text\":",
+		 r->signed_in ? "true" : "false", r->needs_sign_in ? "true" : "false",
+		 (long long)r->paused_until_ms, r->in_flight, r->waiting, r->budget_left,
+		 (long long)r->last_ok_ms);
+	buf_add_json(b, r->text, strlen(r->text));
+	buf_addc(b, '}');
+}
+
+void endpoints_status(struct endpoints *x, struct buf *json)
+{
+	struct remote_state r;
+	buf_adds(json, "\"remotes\":[");
+	for (size_t i = 0; remotes_state(x->remotes, i, &r); i++) {
+		if (i)
+			buf_addc(json, ',');
+		add_remote(json, &r);
+	}
+	buf_addf(json, "],\"callbacks\":{\"port\":%d", endpoints_port(x));
+	if (x->inbox) {
+		struct inbox_state in;
+		struct verify_state v;
+		inbox_state(x->inbox, &in);
+		verify_state(x->verify, &v);
+		buf_addf(json,
+			 ",\"stored\":%llu,\"rejected\":%llu,\"refused\":%llu,\"good\":%llu,"
+			 "\"bad\":%llu,"
+			 "\"unknown\":%llu,\"bad_in_a_row\":%llu",
+			 (unsigned long long)in.stored, (unsigned long long)in.rejected,
+			 (unsigned long long)in.refused, (unsigned long long)v.good,
+			 (unsigned long long)v.bad, (unsigned long long)v.unknown,
+			 (unsigned long long)v.bad_in_a_row);
+	}
+	buf_addc(json, '}');
+}

@@ -1,0 +1,37 @@
+/*
+ * What a profile reaches and is reached by: its remotes with their sign-in, and the listener for
+ * callbacks.  Made once at start; a change needs a restart.
+ */
+#ifndef APP_ENDPOINTS_H
+#define APP_ENDPOINTS_H
+
+#include "io/loop.h"
+#include "remote/inbox.h"
+#include "remote/remote.h"
+#include "script/profile.h"
+
+struct endpoints;
+
+struct endpoints_env {
+	struct loop *loop;
+	const struct world *world;
+	struct db *db;
+	struct vault *vault;
+	struct queue *queue;
+	void (*stored)(void *ctx); /* a callback became a job */
+	void *ctx;
+};
+
+/* listen: also open the listener, if the profile names a path secret. */
+struct endpoints *endpoints_new(const struct endpoints_env *env, const struct profile *p,
+				bool listen, struct err *e) MUST_USE;
+void endpoints_free(struct endpoints *x);  /* NULL is fine */
+void endpoints_pause(struct endpoints *x); /* accept no more callbacks */
+
+struct remotes *endpoints_remotes(struct endpoints *x);
+const char *endpoints_path(const struct endpoints *x); /* "/callback/SECRET", or NULL */
+int endpoints_port(const struct endpoints *x);         /* 0: no listener */
+/* "remotes":[...],"callbacks":{...} appended (no braces around). */
+void endpoints_status(struct endpoints *x, struct buf *json);
+
+#endif

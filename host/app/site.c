@@ -1,0 +1,396 @@
+/*
+ * One profile at work.
+ *
+ * Owns everything of it, and the round: due chores, tasks for at most 5 ms, commit, release.  Opens
+ * the state when the first generation is proved good.  Logs what ends a round or a reload; decides
+ * no retry.
+ */
+#include "app/site.h"
+
+#include "app/control.h"
+#include "app/endpoints.h"
+#include "app/sched.h"
+#include "base/log.h"
+#include "script/reload.h"
+#include "store/vault.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SLICE_US  5000
+#define RUNS_KEPT 20000
+#define CARE_MS   5000
+#define MARK      "generation" /* "NUMBER HASH" of the generation that ran last */
+
+struct site {
+	struct site_config config;
+	struct reload *reload;
+	struct db *db;
+	struct queue *queue;
+	struct links *links;
+	struct runs *runs;
+	struct docs *docs;
+	struct vault *vault;
+	struct endpoints *endpoints;
+	struct sched *sched;
+	struct control *control;
+	struct profile *running; /* the profile this site was opened with */
+	struct loop_timer *care;
+	bool ready, stopping, idle_told;
+	bool failing;     /* the last round could not be written */
+	char restart[64]; /* the changed member that needs a restart, "" */
+	int64_t started_ms;
+};
+
+/* ---- opening ---- */
+
+static bool open_state(struct site *s, const struct profile *p, struct err *e)
+{
+	s->db = db_open(p->state, s->config.env.world, e);
+	if (!s->db)
+		return false;
+#ifdef COSELL_TEST
+	const char *k = getenv("COSELL_KILL_AT");
+	const char *when = getenv("COSELL_KILL_WHEN");
+	if (k && s->config.serve)
+		db_kill_at(s->db, strtoull(k, NULL, 10), !when || strcmp(when, "before") == 0);
+#endif
+	s->queue = queue_new(s->db);
+	s->links = links_new(s->db);
+	s->runs = runs_new(s->db, RUNS_KEPT);
+	s->docs = docs_new(s->db);
+	s->vault = vault_open(s->db, p->key_file, e);
+	return s->vault != NULL;
+}
+
+static void look(void *ctx)
+{
+	struct site *s = ctx;
+	sched_look(s->sched);
+}
+
+static bool open_rest(struct site *s, const struct profile *p, struct err *e)
+{
+	const struct sched_env se = {s->config.env.loop, s->config.env.world, s->queue, s->runs};
+	const struct endpoints_env ee = {
+		s->config.env.loop, s->config.env.world, s->db, s->vault, s->queue, look, s};
+	s->sched = sched_new(&se);
+	s->control = control_new(s->config.env.loop, s->db);
+	s->endpoints = endpoints_new(&ee, p, s->config.serve, e);
+	if (!s->endpoints)
+		return false;
+	char *path = xasprintf("%s.sock", p->state);
+	bool ok = control_listen(s->control, path, look, s, e);
+	free(path);
+	int64_t n = 0;
+	if (!s->config.serve)
+		sched_stop(s->sched);
+	return ok && queue_release(s->queue, 0, &n, e);
+}
+
+/* ---- generations ---- */
+
+/* The number of these files: that of the last run if they are the same, else the next. */
+static bool number_of(struct site *s, struct generation *g, struct err *e)
+{
+	char *mark = NULL;
+	if (!links_mark_get(s->links, MARK, &mark, e))
+		return false;
+	char *hash = NULL;
+	long last = mark ? strtol(mark, &hash, 10) : 0;
+	bool same = hash && *hash == ' ' && strcmp(hash + 1, g->hash) == 0;
+	free(mark);
+	g->number = (int)last + (same ? 0 : 1);
+	if (same)
+		return true;
+	char *now = xasprintf("%d %s", g->number, g->hash);
+	bool ok = links_mark_set(s->links, MARK, now, e);
+	free(now);
+	return ok;
+}
+
+/* Dead letters of other scripts get one more try. */
+static bool revive(struct site *s, int generation, struct err *e)
+{
+	static const enum err_kind kinds[] = {ERR_SCRIPT, ERR_DATA, ERR_CONFIG};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		int64_t n = 0;
+		if (!queue_revive(s->queue, 0, kinds[i], generation, &n, e))
+			return false;
+		if (n > 0)
+			log_info("generation %d: %lld dead letters (%s) are tried again",
+				 generation, (long long)n, err_kind_name(kinds[i]));
+	}
+	return true;
+}
+
+static void on_status(void *ctx, struct buf *json)
+{
+	struct site *s = ctx;
+	struct queue_stats q = {0};
+	struct err e;
+	if (!queue_stats(s->queue, &q, &e))
+		memset(&q, 0, sizeof(q)); /* the round is dead: nothing can be counted now */
+	buf_addf(json,
+		 "{\"version\":\"%s\",\"pid\":%d,\"serving\":%s,\"started_ms\":%lld,\"commits\":%"
+		 "llu,",
+		 COSELL_VERSION, (int)getpid(), s->config.serve ? "true" : "false",
+		 (long long)s->started_ms, (unsigned long long)db_commits(s->db));
+	buf_addf(json,
+		 "\"queue\":{\"waiting\":%lld,\"due\":%lld,\"running\":%lld,\"dead\":%lld,"
+		 "\"oldest_due_ms\":%lld},",
+		 (long long)q.waiting, (long long)q.due, (long long)q.running, (long long)q.dead,
+		 (long long)q.oldest_due_ms);
+	endpoints_status(s->endpoints, json);
+	buf_adds(json, ",\"reload\":");
+	reload_status(s->reload, json);
+	if (s->restart[0])
+		buf_addf(json, ",\"needs_restart\":\"%s\"", s->restart);
+	buf_addc(json, '}');
+}
+
+static bool on_reload(void *ctx, struct err *e)
+{
+	(void)e;
+	struct site *s = ctx;
+	reload_ask(s->reload);
+	return true;
+}
+
+static struct services services_of(struct site *s)
+{
+	return (struct services){.loop = s->config.env.loop,
+				 .world = s->config.env.world,
+				 .db = s->db,
+				 .queue = s->queue,
+				 .links = s->links,
+				 .runs = s->runs,
+				 .docs = s->docs,
+				 .remotes = endpoints_remotes(s->endpoints),
+				 .self = s->config.self,
+				 .queued = look,
+				 .status = on_status,
+				 .reload = on_reload,
+				 .ctx = s};
+}
+
+static bool use(struct site *s, struct generation *g, struct err *e)
+{
+	const struct services sv = services_of(s);
+	int most = g->profile->jobs_at_once;
+	if (!number_of(s, g, e) || !generation_begin(g, &sv, endpoints_path(s->endpoints), e))
+		return false;
+	if (s->config.serve &&
+	    (!revive(s, g->number, e) || !sched_use(s->sched, g->vm, g->tasks, g->number, most, e)))
+		return false;
+	control_use(s->control, g->tasks);
+	return true;
+}
+
+static void check_restart(struct site *s, const struct profile *now)
+{
+	const char *key = profile_restart(s->running, now);
+	if (key && strcmp(key, s->restart) != 0)
+		log_warn("profile: a change of '%s' needs a restart; the old value stays", key);
+	snprintf(s->restart, sizeof(s->restart), "%s", key ? key : "");
+}
+
+static bool accept(void *ctx, struct generation *g, const struct generation *old, struct err *e)
+{
+	struct site *s = ctx;
+	if (!old && (!open_state(s, g->profile, e) || !open_rest(s, g->profile, e)))
+		return false;
+	if (!use(s, g, e))
+		return false;
+	if (old) {
+		check_restart(s, g->profile);
+		log_info("generation %d runs", g->number);
+		return true;
+	}
+	s->running = g->profile; /* kept to compare later ones with */
+	g->profile = NULL;
+	return true;
+}
+
+static void failed(void *ctx, const struct err *e)
+{
+	struct site *s = ctx;
+	s->config.hooks.fatal(s->config.hooks.ctx, e);
+}
+
+/* ---- the round ---- */
+
+static void on_care(void *arg)
+{
+	struct site *s = arg;
+	struct err e;
+	loop_timer_set(s->care, CARE_MS);
+	if (!s->db || !db_replaced(s->db))
+		return;
+	err_set(&e, ERR_STORE, "the state file was replaced or removed while it was open");
+	s->config.hooks.fatal(s->config.hooks.ctx, &e);
+}
+
+static void say_outcome(struct site *s, bool ok, const struct err *e)
+{
+	if (!ok && !s->failing)
+		log_error("state: %s; nothing of this round left, it is tried again", e->text);
+	if (ok && s->failing)
+		log_info("state: can be written again");
+	s->failing = !ok;
+}
+
+/* Runs what is ready in every generation; true if more is. */
+static bool run_tasks(struct site *s, int64_t until_us)
+{
+	bool more = false;
+	for (struct generation *g = reload_current(s->reload); g; g = g->older)
+		more |= tasks_run(g->tasks, until_us);
+	return more;
+}
+
+static bool any_ready(struct site *s)
+{
+	for (struct generation *g = reload_current(s->reload); g; g = g->older)
+		if (tasks_ready(g->tasks))
+			return true;
+	return false;
+}
+
+static void commit(struct site *s)
+{
+	struct err e;
+	uint64_t before = db_commits(s->db);
+	bool ok = db_commit(s->db, &e);
+	for (struct generation *g = reload_current(s->reload); g; g = g->older)
+		tasks_round_over(g->tasks, ok);
+	sched_round_over(s->sched, ok);
+	if (!ok || db_commits(s->db) != before)
+		say_outcome(s, ok, &e);
+}
+
+bool site_round(struct site *s)
+{
+	const struct world *w = s->config.env.world;
+	bool first = !s->ready && reload_round(s->reload);
+	if (s->ready)
+		(void)reload_round(s->reload);
+	if (!s->control || !reload_current(s->reload))
+		return false;
+	sched_round(s->sched);
+	bool more = run_tasks(s, w->mono_us(w->ctx) + SLICE_US);
+	commit(s);
+	if (!more && !any_ready(s))
+		db_idle(s->db);
+	if (first && !s->failing) {
+		s->ready = true;
+		s->config.hooks.ready(s->config.hooks.ctx);
+	}
+	bool busy = sched_running(s->sched) > 0 || control_running(s->control) > 0;
+	if (s->stopping && !busy && !s->idle_told) {
+		s->idle_told = true;
+		s->config.hooks.idle(s->config.hooks.ctx);
+	}
+	return any_ready(s);
+}
+
+/* ---- the object ---- */
+
+struct site *site_new(const struct site_config *c, struct err *e)
+{
+	struct site *s = NEW(struct site);
+	s->config = *c;
+	s->started_ms = WORLD_NOW(c->env.world);
+	s->care = loop_timer_new(c->env.loop, on_care, s);
+	loop_timer_set(s->care, CARE_MS);
+	const struct reload_hooks h = {accept, failed, s};
+	s->reload = reload_new(&c->env, c->serve, &h, e);
+	if (s->reload)
+		return s;
+	site_free(s);
+	return NULL;
+}
+
+static void close_state(struct site *s)
+{
+	struct err e;
+	if (!s->db)
+		return;
+	if (s->sched)
+		sched_look(s->sched);
+	if (s->sched)
+		sched_round(s->sched); /* jobs of closed tasks wait again */
+	if (!db_commit(s->db, &e))
+		log_error("state, at the end: %s", e.text);
+}
+
+static void free_stores(struct site *s)
+{
+	if (s->vault)
+		vault_free(s->vault);
+	if (s->docs)
+		docs_free(s->docs);
+	if (s->runs)
+		runs_free(s->runs);
+	if (s->links)
+		links_free(s->links);
+	if (s->queue)
+		queue_free(s->queue);
+	if (s->db)
+		db_close(s->db);
+}
+
+void site_free(struct site *s)
+{
+	if (!s)
+		return;
+	if (s->sched)
+		sched_stop(s->sched);
+	reload_free(s->reload); /* closes all tasks */
+	close_state(s);
+	sched_free(s->sched);
+	control_free(s->control);
+	endpoints_free(s->endpoints);
+	free_stores(s);
+	profile_free(s->running);
+	loop_timer_free(s->care);
+	free(s);
+}
+
+void site_reload(struct site *s)
+{
+	reload_ask(s->reload);
+}
+
+void site_stop(struct site *s)
+{
+	s->stopping = true;
+	if (s->endpoints)
+		endpoints_pause(s->endpoints);
+	if (s->sched)
+		sched_stop(s->sched);
+	loop_wake(s->config.env.loop);
+}
+
+struct control *site_control(struct site *s)
+{
+	return s->ready ? s->control : NULL;
+}
+
+void site_address(const struct site *s, struct buf *out)
+{
+	int port = endpoints_port(s->endpoints);
+	if (port > 0)
+		buf_addf(out, "callbacks on http://%s:%d/callback/…", s->running->listen.address,
+			 port);
+	else
+		buf_adds(out, "no callbacks");
+}
+
+int site_generation(const struct site *s)
+{
+	const struct generation *g = s->reload ? reload_current(s->reload) : NULL;
+	return g ? g->number : 0;
+}

@@ -1,0 +1,41 @@
+/*
+ * A remote from inside: shared by remote.c (calls) and remote_set.c (the set of them), nobody else.
+ */
+#ifndef REMOTE_REMOTE_IN_H
+#define REMOTE_REMOTE_IN_H
+
+#include "remote/gate.h"
+#include "remote/remote.h"
+
+struct remote {
+	struct remotes *set;
+	char *name, *base, *audience;
+	struct oauth *oauth;
+	int cap;
+	bool plain_ok;
+
+	struct remote_call *first, **last; /* all, in order of start: this is the line, too */
+	int in_flight;                     /* SIGNING and SENT */
+	void *timer;                       /* looks at the line again */
+
+	struct gate gate;
+	bool signed_in, needs_sign_in;
+	struct err why; /* needs_sign_in */
+	char text[200];
+	int64_t last_ok_ms;
+};
+
+struct remotes {
+	struct remotes_env env;
+	struct remote **list;
+	size_t n;
+};
+
+void remote_look(struct remote *r); /* something changed: who in line may go, who must leave */
+int remote_waiting(const struct remote *r);
+void remote_end_all(struct remote *r); /* open calls end with ERR_NET */
+/* What is told about the remote: its last error, or that an answer was fine. */
+void remote_note_error(struct remote *r, const struct err *e);
+void remote_note_ok(struct remote *r);
+
+#endif

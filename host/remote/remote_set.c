@@ -1,0 +1,116 @@
+/*
+ * Named endpoints: the set of them, by name and in order, and what is told about each.
+ * Owns the remotes; their calls belong to remote.c.
+ */
+#include "remote/remote_in.h"
+
+#include "base/buf.h"
+#include "remote/remote_url.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { USUAL_IN_FLIGHT = 8, MOST_BUDGET = 1000 * 1000 };
+
+struct remotes *remotes_new(const struct remotes_env *env)
+{
+	struct remotes *s = NEW(struct remotes);
+	s->env = *env;
+	return s;
+}
+
+static void remote_free(struct remote *r)
+{
+	const struct remotes_env *env = &r->set->env;
+	remote_end_all(r);
+	if (r->timer)
+		env->cancel_later(env->ctx, r->timer);
+	gate_clear(&r->gate);
+	free(r->name);
+	free(r->base);
+	free(r->audience);
+	free(r);
+}
+
+void remotes_free(struct remotes *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		remote_free(s->list[i]);
+	free(s->list);
+	free(s);
+}
+
+struct remote *remotes_get(struct remotes *s, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->list[i]->name, name) == 0)
+			return s->list[i];
+	return NULL;
+}
+
+bool remotes_add(struct remotes *s, const struct remote_config *c, struct err *e)
+{
+	if (remotes_get(s, c->name))
+		return err_set(e, ERR_CONFIG, "remote %s: stands there twice", c->name);
+	if (c->in_flight < 0 || c->budget < 0 || c->budget > MOST_BUDGET ||
+	    (c->budget > 0 && c->budget_s <= 0))
+		return err_set(e, ERR_CONFIG, "remote %s: the limits make no sense", c->name);
+	if (c->oauth && (!c->audience || !*c->audience))
+		return err_set(e, ERR_CONFIG, "remote %s: a sign-in needs an audience", c->name);
+	char *base = remote_url_base(c->base, c->plain_ok, e);
+	if (!base)
+		return err_add(e, "remote %s", c->name);
+	struct remote *r = NEW(struct remote);
+	r->set = s;
+	r->last = &r->first;
+	r->name = xstrdup(c->name);
+	r->base = base;
+	r->audience = xstrdup(c->audience);
+	r->oauth = c->oauth;
+	r->cap = c->in_flight > 0 ? c->in_flight : USUAL_IN_FLIGHT;
+	r->plain_ok = c->plain_ok;
+	gate_init(&r->gate, s->env.world, c->budget, c->budget_s);
+	s->list = xrealloc(s->list, (s->n + 1) * sizeof(struct remote *));
+	s->list[s->n++] = r;
+	return true;
+}
+
+void remote_note_error(struct remote *r, const struct err *e)
+{
+	memcpy(r->text, e->text, sizeof(r->text) - 1);
+	r->text[sizeof(r->text) - 1] = '\0';
+}
+
+void remote_note_ok(struct remote *r)
+{
+	r->text[0] = '\0';
+	gate_good(&r->gate);
+	r->last_ok_ms = WORLD_NOW(r->set->env.world);
+}
+
+bool remotes_state(struct remotes *s, size_t i, struct remote_state *out)
+{
+	if (i >= s->n)
+		return false;
+	struct remote *r = s->list[i];
+	*out = (struct remote_state){.name = r->name,
+				     .signed_in = r->signed_in,
+				     .needs_sign_in = r->needs_sign_in,
+				     .in_flight = r->in_flight,
+				     .waiting = remote_waiting(r),
+				     .budget_left = gate_budget_left(&r->gate),
+				     .last_ok_ms = r->last_ok_ms};
+	if (gate_pause_ms(&r->gate) > 0)
+		out->paused_until_ms = r->gate.paused_until_ms;
+	memcpy(out->text, r->text, sizeof(out->text));
+	return true;
+}
+
+void remote_resume(struct remote *r)
+{
+	r->needs_sign_in = false;
+	r->text[0] = '\0';
+	remote_look(r);
+}

@@ -1,0 +1,42 @@
+/*
+ * One consistent set of files: scripts, shipped mappings, the profile folder.  Read twice by name
+ * and stamp, so that a set half written by an editor is not taken for whole.
+ */
+#ifndef SCRIPT_FILES_H
+#define SCRIPT_FILES_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* Where they are; NULL: not wanted. */
+struct files_source {
+	const char *scripts;   /* folder */
+	const char *commands;  /* another folder of commands (tests) */
+	const char *defaults;  /* mappings/default */
+	const char *countries; /* countries.lua */
+	const char *profile;   /* the profile folder, absolute */
+	const char *shown;     /* the same as the user wrote it, for messages */
+};
+
+struct files_one {
+	char *name;  /* module of a script ("flows.helper"), else role ("default.details") */
+	char *shown; /* "scripts/flows/helper.lua" */
+	char *path;
+	char *text;
+	size_t len;
+};
+
+struct files {
+	struct files_one *scripts, *mapping;
+	size_t nscripts, nmapping;
+	char hash[65]; /* of names and contents */
+};
+
+/* false and *e (ERR_CONFIG): not there, not a plain file, too large, writable by everybody, or
+ * still changing. */
+bool files_read(struct files *out, const struct files_source *in, struct err *e) MUST_USE;
+void files_clear(struct files *f);
+const struct files_one *files_mapping(const struct files *f, const char *role); /* or NULL */
+
+#endif

@@ -1,0 +1,257 @@
+/*
+ * Making and proving a generation.
+ *
+ * A candidate owns its file set, Lua state and mapping process until it is handed over whole; what
+ * fails leaves nothing behind.  The steps are answers of the mapping process: profile, then check.
+ */
+#include "script/generation.h"
+
+#include <lauxlib.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEADLINE_MS 1000
+#define MEMORY      ((size_t)64 << 20)
+
+struct candidate {
+	struct generation_env env;
+	bool prove;
+	candidate_done *done;
+	void *ctx;
+	struct files files;
+	struct generation *g;
+	struct mapper_call *call;
+	char *problems;
+};
+
+/* ---- a generation ---- */
+
+void generation_free(struct generation *g)
+{
+	if (!g)
+		return;
+	tasks_free(g->tasks);
+	vm_free(g->vm);
+	if (g->mapper)
+		mapper_free(g->mapper);
+	api_close(&g->services);
+	profile_free(g->profile);
+	free(g);
+}
+
+bool generation_begin(struct generation *g, const struct services *s, const char *callback_path,
+		      struct err *e)
+{
+	struct services own = *s;
+	own.scratch = g->services.scratch;
+	memcpy(own.held, g->services.held, sizeof(own.held));
+	own.mapper = g->mapper;
+	own.generation = g->number;
+	g->tasks = tasks_new(g->vm, s->db, s->world);
+	own.tasks = g->tasks;
+	g->services = own;
+	return api_describe(g->vm, &g->services, g->described ? NULL : g->profile->view,
+			    callback_path, e);
+}
+
+/* ---- steps of a candidate ---- */
+
+/* With the profile's files go the scripts of the top folder: what answers there requires some. */
+static bool make_mapper(struct candidate *c, int deadline_ms, size_t memory, struct err *e)
+{
+	const struct mapper_config mc = {
+		.program = c->env.mapper_program, .deadline_ms = deadline_ms, .max_memory = memory};
+	struct mapper_file *files = xcalloc(c->files.nmapping + c->files.nscripts, sizeof(*files));
+	size_t n = 0;
+	for (; n < c->files.nmapping; n++) {
+		const struct files_one *f = &c->files.mapping[n];
+		files[n] = (struct mapper_file){f->shown, f->name, f->text, f->len};
+	}
+	size_t nmapping = n;
+	for (size_t i = 0; i < c->files.nscripts; i++) {
+		const struct files_one *f = &c->files.scripts[i];
+		if (strchr(f->name, '.'))
+			continue;
+		char *role = xasprintf("module:%s", f->name);
+		files[n++] = (struct mapper_file){f->shown, role, f->text, f->len};
+	}
+	c->g->mapper = mapper_new(c->env.loop, c->env.world, &mc, files, n, e);
+	for (size_t i = nmapping; i < n; i++)
+		free((char *)files[i].role);
+	free(files);
+	return c->g->mapper != NULL;
+}
+
+void candidate_free(struct candidate *c)
+{
+	if (!c)
+		return;
+	if (c->call)
+		mapper_cancel(c->call);
+	generation_free(c->g);
+	files_clear(&c->files);
+	free(c->problems);
+	free(c);
+}
+
+static void finish(struct candidate *c, const struct err *e)
+{
+	struct generation *g = e ? NULL : c->g;
+	char *problems = c->problems;
+	candidate_done *done = c->done;
+	void *ctx = c->ctx;
+	struct err copy = {0};
+	if (e) {
+		copy = *e;
+		copy.kind = ERR_CONFIG;
+	} else {
+		c->g = NULL;
+	}
+	c->problems = NULL;
+	candidate_free(c);
+	done(ctx, g, problems, &copy);
+	free(problems);
+}
+
+static int l_require_main(lua_State *L)
+{
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "main");
+	lua_call(L, 1, 0);
+	return 0;
+}
+
+/* Every script compiles, and main.lua runs. */
+static bool prove_scripts(struct candidate *c, struct err *e)
+{
+	lua_State *L = vm_lua(c->g->vm);
+	for (size_t i = 0; i < c->files.nscripts; i++) {
+		const struct files_one *f = &c->files.scripts[i];
+		if (!vm_load(c->g->vm, f->shown, f->text, f->len, e))
+			return false;
+		lua_pop(L, 1);
+	}
+	if (!api_describe(c->g->vm, &c->g->services, c->g->profile->view, NULL, e))
+		return false;
+	c->g->described = true;
+	lua_pushcfunction(L, l_require_main);
+	return vm_call(c->g->vm, L, 0, 0, 0, e);
+}
+
+static void ask(struct candidate *c, const char *question, mapper_done *then)
+{
+	c->call = mapper_ask(c->g->mapper, question, strlen(question), then, c);
+}
+
+static void on_check(void *arg, const char *answer, size_t len, const struct err *e)
+{
+	struct candidate *c = arg;
+	struct err why;
+	c->call = NULL;
+	if (!answer) {
+		finish(c, e);
+		return;
+	}
+	if (!profile_problems(c->g->vm, answer, len, &why)) {
+		free(c->problems);
+		c->problems = xmemdup0(answer, len);
+		finish(c, &why);
+		return;
+	}
+	finish(c, prove_scripts(c, &why) ? NULL : &why);
+}
+
+static void on_setup(void *arg, const char *answer, size_t len, const struct err *e)
+{
+	(void)len;
+	struct candidate *c = arg;
+	c->call = NULL;
+	if (answer)
+		ask(c, "{\"call\":\"check\"}", on_check);
+	else
+		finish(c, e);
+}
+
+/* The mapping process was started before its limits were known. */
+static bool apply_limits(struct candidate *c, struct err *e)
+{
+	const struct profile *p = c->g->profile;
+	if (p->mapping_deadline_ms == DEADLINE_MS && p->mapping_memory == MEMORY)
+		return true;
+	mapper_free(c->g->mapper);
+	c->g->mapper = NULL;
+	return make_mapper(c, p->mapping_deadline_ms, p->mapping_memory, e);
+}
+
+static void on_profile(void *arg, const char *answer, size_t len, const struct err *e)
+{
+	(void)len;
+	struct candidate *c = arg;
+	struct err why;
+	c->call = NULL;
+	if (!answer) {
+		finish(c, e);
+		return;
+	}
+	const struct files_one *f = files_mapping(&c->files, "profile");
+	const struct profile_source in = {c->env.files.profile, f->shown, f->text, answer};
+	c->g->profile = profile_read(c->g->vm, &in, &c->problems, &why);
+	if (!c->g->profile || !apply_limits(c, &why)) {
+		finish(c, &why);
+		return;
+	}
+	mapper_setup(c->g->mapper, c->g->profile->setup, strlen(c->g->profile->setup));
+	if (c->prove)
+		ask(c, c->g->profile->setup, on_setup);
+	else
+		finish(c, NULL);
+}
+
+/* ---- start ---- */
+
+static void make_vm(struct candidate *c)
+{
+	const struct vm_config vc = {.requires = true, .strict = true, .cpu_time = true};
+	struct generation *g = c->g;
+	g->vm = vm_new(&vc);
+	for (size_t i = 0; i < c->files.nscripts; i++) {
+		const struct files_one *f = &c->files.scripts[i];
+		vm_file(g->vm, f->name, f->shown, f->text, f->len);
+	}
+	g->services.loop = c->env.loop;
+	g->services.world = c->env.world;
+	api_open(g->vm, &g->services);
+}
+
+static bool start(struct candidate *c, struct err *e)
+{
+	if (!files_read(&c->files, &c->env.files, e))
+		return false;
+	memcpy(c->g->hash, c->files.hash, sizeof(c->g->hash));
+	make_vm(c);
+	if (!make_mapper(c, DEADLINE_MS, MEMORY, e))
+		return false;
+	ask(c, "{\"call\":\"profile\"}", on_profile);
+	return true;
+}
+
+struct candidate *candidate_start(const struct generation_env *env, bool prove,
+				  candidate_done *done, void *ctx, struct err *e)
+{
+	struct candidate *c = NEW(struct candidate);
+	c->env = *env;
+	c->prove = prove;
+	c->done = done;
+	c->ctx = ctx;
+	c->g = NEW(struct generation);
+	if (start(c, e))
+		return c;
+	candidate_free(c);
+	return NULL;
+}
+
+const char *candidate_hash(const struct candidate *c)
+{
+	return c->files.hash;
+}

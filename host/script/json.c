@@ -1,0 +1,367 @@
+/*
+ * Exact JSON for Lua.  Decoding is lua-cjson's, kept honest: a scan before it checks numbers, bytes and
+ * depth and marks what cjson would bend (long or exact numbers, []), a walk after it puts the true
+ * values there.  Encoding (json_write.c) is ours: cjson's cannot sort names, keep 17 digits or write [].
+ *
+ * It owns three metatables and no state.  It must never call a metamethod of a script's value, and
+ * never hold memory of its own while Lua may raise: the scan's text and the output belong to the
+ * caller, outside the protected call.
+ *
+ * A mark is a string value that starts with byte 1, which JSON text cannot hold bare; a true string that
+ * starts so is marked itself.  Of a name that stands twice in one object the last value counts.
+ */
+#include "script/json.h"
+
+#include "script/json_inside.h"
+#include "script/json_lex.h"
+#include "script/vm.h"
+
+#include <lauxlib.h>
+#include <lua-cjson.h>
+#include <lua.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BOX "json.box"
+
+/* registry keys: their addresses */
+static const char key_decode, key_array;
+
+static void *const null_value = NULL; /* json.null, and cjson's */
+
+/* ---- decimals and arrays ---- */
+
+static void push_decimal(lua_State *L, const char *text, size_t len)
+{
+	char *d = (char *)lua_newuserdatauv(L, len + 1, 0);
+	memcpy(d, text, len);
+	d[len] = '\0';
+	luaL_setmetatable(L, JSON_DECIMAL);
+}
+
+static void mark_array(lua_State *L, int index)
+{
+	index = lua_absindex(L, index);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &key_array);
+	lua_setmetatable(L, index);
+}
+
+bool json_has_array_mark(lua_State *L, int index)
+{
+	if (!lua_getmetatable(L, index)) {
+		return false;
+	}
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &key_array);
+	bool same = lua_rawequal(L, -1, -2);
+	lua_pop(L, 2);
+	return same;
+}
+
+/* ---- decoding: the walk ---- */
+
+static void walk(lua_State *L);
+
+/* Puts the value that a mark stands for on the stack in place of the mark. */
+static void unmark(lua_State *L)
+{
+	size_t len;
+	const char *s = lua_tolstring(L, -1, &len);
+	switch (s[1]) {
+	case JSON_MARK_ARRAY:
+		lua_newtable(L);
+		mark_array(L, -1);
+		break;
+	case JSON_MARK_INTEGER: lua_pushinteger(L, strtoll(s + 2, NULL, 10)); break;
+	case JSON_MARK_FLOAT: lua_pushnumber(L, strtod(s + 2, NULL)); break;
+	case JSON_MARK_DECIMAL: push_decimal(L, s + 2, len - 2); break;
+	default: lua_pushlstring(L, s + 2, len - 2); break;
+	}
+	lua_replace(L, -2);
+}
+
+/* Makes the value on top true; false if it is already. */
+static bool fix(lua_State *L)
+{
+	switch (lua_type(L, -1)) {
+	case LUA_TNUMBER: {
+		/* the scan lets only short whole numbers and true fractions pass */
+		lua_Number x = lua_tonumber(L, -1);
+		if (x != floor(x)) {
+			return false;
+		}
+		lua_pop(L, 1);
+		lua_pushinteger(L, (lua_Integer)x);
+		return true;
+	}
+	case LUA_TSTRING:
+		if (lua_tostring(L, -1)[0] != JSON_MARK) {
+			return false;
+		}
+		unmark(L);
+		return true;
+	case LUA_TTABLE: walk(L); return false;
+	default: return false;
+	}
+}
+
+/* The table on top, and all below it.  Only existing members are set, so lua_next stays valid. */
+static void walk(lua_State *L)
+{
+	luaL_checkstack(L, 8, "JSON");
+	lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+	for (lua_Integer i = 1; i <= n; i++) {
+		lua_rawgeti(L, -1, i);
+		if (fix(L)) {
+			lua_rawseti(L, -2, i);
+		} else {
+			lua_pop(L, 1);
+		}
+	}
+	if (n > 0) {
+		mark_array(L, -1);
+		return;
+	}
+	for (lua_pushnil(L); lua_next(L, -2) != 0;) {
+		if (fix(L)) {
+			lua_pushvalue(L, -2);
+			lua_insert(L, -2);
+			lua_rawset(L, -4);
+		} else {
+			lua_pop(L, 1);
+		}
+	}
+}
+
+/* Argument: struct buf *, the marked text. */
+static int l_decode_marked(lua_State *L)
+{
+	const struct buf *marked = (const struct buf *)lua_touserdata(L, 1);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &key_decode);
+	lua_pushlstring(L, marked->data, marked->len);
+	lua_call(L, 1, 1);
+	(void)fix(L);
+	return 1;
+}
+
+bool json_decode(lua_State *L, const char *text, size_t len, struct err *e)
+{
+	struct buf marked = {0};
+	if (!lua_checkstack(L, 4)) {
+		return err_set(e, ERR_SCRIPT, "not enough memory for JSON");
+	}
+	if (!json_lex_scan(text, len, &marked, e)) {
+		buf_free(&marked);
+		return false;
+	}
+	lua_pushcfunction(L, l_decode_marked);
+	lua_pushlightuserdata(L, &marked);
+	int status = lua_pcall(L, 1, 1, 0);
+	buf_free(&marked);
+	if (status == LUA_OK) {
+		return true;
+	}
+	if (status == LUA_ERRMEM) {
+		err_set(e, ERR_SCRIPT, "not enough memory for JSON");
+	} else {
+		err_set(e, ERR_DATA, "JSON: %s", "the decoder refuses what the scan accepted");
+	}
+	lua_pop(L, 1);
+	return false;
+}
+
+bool json_encode(lua_State *L, int index, struct buf *out, struct err *e)
+{
+	return json_write(L, index, 0, out, e);
+}
+
+/* ---- the Lua side ---- */
+
+static int l_box_free(lua_State *L)
+{
+	buf_free((struct buf *)luaL_checkudata(L, 1, BOX));
+	return 0;
+}
+
+/* A struct buf that Lua frees, whatever raises. */
+static struct buf *push_box(lua_State *L)
+{
+	struct buf *b = (struct buf *)lua_newuserdatauv(L, sizeof(*b), 0);
+	*b = (struct buf){0};
+	luaL_setmetatable(L, BOX);
+	return b;
+}
+
+static int encode_to_lua(lua_State *L, int indent)
+{
+	struct err e;
+	luaL_checkany(L, 1);
+	struct buf *out = push_box(L);
+	if (!json_write(L, 1, indent, out, &e)) {
+		return vm_fail(L, &e);
+	}
+	lua_pushlstring(L, out->data, out->len);
+	buf_free(out);
+	return 1;
+}
+
+/* json.encode(value) -> text | nil, err */
+static int l_json_encode(lua_State *L)
+{
+	return encode_to_lua(L, 0);
+}
+
+/* json.pretty(value) -> text | nil, err */
+static int l_json_pretty(lua_State *L)
+{
+	return encode_to_lua(L, 2);
+}
+
+/* json.decode(text) -> value | nil, err */
+static int l_json_decode(lua_State *L)
+{
+	struct err e;
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+	if (!json_decode(L, text, len, &e)) {
+		return vm_fail(L, &e);
+	}
+	return 1;
+}
+
+/* json.array(t) -> t, marked; a new table if nil */
+static int l_json_array(lua_State *L)
+{
+	if (lua_isnoneornil(L, 1)) {
+		lua_settop(L, 0);
+		lua_newtable(L);
+	}
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	mark_array(L, 1);
+	return 1;
+}
+
+/* json.is_array(t) -> boolean */
+static int l_json_is_array(lua_State *L)
+{
+	luaL_checkany(L, 1);
+	lua_pushboolean(L,
+			lua_istable(L, 1) && (json_has_array_mark(L, 1) || lua_rawlen(L, 1) > 0));
+	return 1;
+}
+
+/* json.decimal(text) -> decimal */
+static int l_json_decimal(lua_State *L)
+{
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+	luaL_argcheck(L, json_lex_number(text, len) == len && len > 0, 1, "not a JSON number");
+	push_decimal(L, text, len);
+	return 1;
+}
+
+/* json.is_decimal(v) -> boolean */
+static int l_json_is_decimal(lua_State *L)
+{
+	lua_pushboolean(L, luaL_testudata(L, 1, JSON_DECIMAL) != NULL);
+	return 1;
+}
+
+static int l_decimal_text(lua_State *L)
+{
+	lua_pushstring(L, (const char *)luaL_checkudata(L, 1, JSON_DECIMAL));
+	return 1;
+}
+
+/* Two decimals are equal if their texts are; amounts are compared by the scripts, in a precision. */
+static int l_decimal_equal(lua_State *L)
+{
+	const char *a = (const char *)luaL_testudata(L, 1, JSON_DECIMAL);
+	const char *b = (const char *)luaL_testudata(L, 2, JSON_DECIMAL);
+	lua_pushboolean(L, a != NULL && b != NULL && strcmp(a, b) == 0);
+	return 1;
+}
+
+static int l_decimal_concat(lua_State *L)
+{
+	luaL_tolstring(L, 1, NULL);
+	luaL_tolstring(L, 2, NULL);
+	lua_concat(L, 2);
+	return 1;
+}
+
+static int l_decimal_refuse(lua_State *L)
+{
+	return luaL_error(L, "a decimal is kept as text: a Lua number would lose digits of it");
+}
+
+static const luaL_Reg decimal_methods[] = {
+	{"__tostring", l_decimal_text}, {"__eq", l_decimal_equal},
+	{"__concat", l_decimal_concat}, {"__add", l_decimal_refuse},
+	{"__sub", l_decimal_refuse},    {"__mul", l_decimal_refuse},
+	{"__div", l_decimal_refuse},    {"__mod", l_decimal_refuse},
+	{"__pow", l_decimal_refuse},    {"__unm", l_decimal_refuse},
+	{"__idiv", l_decimal_refuse},   {"__lt", l_decimal_refuse},
+	{"__le", l_decimal_refuse},     {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+	{"decode", l_json_decode},         {"encode", l_json_encode},
+	{"pretty", l_json_pretty},         {"array", l_json_array},
+	{"is_array", l_json_is_array},     {"decimal", l_json_decimal},
+	{"is_decimal", l_json_is_decimal}, {NULL, NULL},
+};
+
+static void lock_metatable(lua_State *L)
+{
+	lua_pushliteral(L, "locked");
+	lua_setfield(L, -2, "__metatable");
+}
+
+static void open_metatables(lua_State *L)
+{
+	luaL_newmetatable(L, JSON_DECIMAL);
+	luaL_setfuncs(L, decimal_methods, 0);
+	lock_metatable(L);
+	luaL_newmetatable(L, BOX);
+	lua_pushcfunction(L, l_box_free);
+	lua_setfield(L, -2, "__gc");
+	lock_metatable(L);
+	lua_createtable(L, 0, 2);
+	lua_pushliteral(L, "json.array");
+	lua_setfield(L, -2, "__name");
+	lock_metatable(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &key_array);
+	lua_pop(L, 2);
+}
+
+/* Our own cjson instance; scripts never see it. */
+static void open_cjson(lua_State *L)
+{
+	lua_pushcfunction(L, luaopen_cjson);
+	lua_call(L, 0, 1);
+	lua_getfield(L, -1, "decode_max_depth");
+	lua_pushinteger(L, JSON_DEPTH);
+	lua_call(L, 1, 0);
+	lua_getfield(L, -1, "decode_invalid_numbers");
+	lua_pushboolean(L, false);
+	lua_call(L, 1, 0);
+	lua_getfield(L, -1, "decode");
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &key_decode);
+	lua_pop(L, 1);
+}
+
+void json_open(lua_State *L)
+{
+	open_metatables(L);
+	open_cjson(L);
+	lua_pushglobaltable(L);
+	lua_pushliteral(L, "json");
+	luaL_newlib(L, functions);
+	lua_pushlightuserdata(L, null_value);
+	lua_setfield(L, -2, "null");
+	lua_rawset(L, -3);
+	lua_pop(L, 1);
+}

@@ -1,0 +1,83 @@
+/*
+ * A profile as C reads it: what scripts/schema.lua made of the administrator's table, as plain
+ * structs. Strings are owned by the profile.  Secrets are references here; profile_secret resolves
+ * one.
+ */
+#ifndef SCRIPT_PROFILE_H
+#define SCRIPT_PROFILE_H
+
+#include "script/vm.h"
+
+/* Where a secret stands; all NULL: not given. */
+struct profile_ref {
+	char *env, *file, *credential;
+};
+
+struct profile_grant {
+	char *name, *token_url, *client_id;
+	bool refresh; /* else client credentials */
+	bool v2;      /* scope, else resource */
+	bool plain_ok, ps256;
+	struct profile_ref secret, key, cert, refresh_token;
+};
+
+struct profile_remote {
+	char *name, *base, *audience, *grant;
+	int in_flight, budget, budget_s;
+	bool plain_ok;
+};
+
+struct profile_restart { /* a member that needs a restart, as JSON, to be compared */
+	char *key, *json;
+};
+
+struct profile {
+	char *state, *key_file;
+	struct {
+		char *address;
+		int port, max_connections, deadline_ms;
+		size_t max_body;
+		struct profile_ref path_secret; /* not given: no listener */
+	} listen;
+	struct {
+		char **hosts; /* NULL terminated */
+		char *practice_origin, *organization, *job_kind;
+		struct profile_ref roots;
+	} callbacks;
+	struct profile_grant *grants;
+	struct profile_remote *remotes;
+	struct profile_restart *restart;
+	size_t ngrants, nremotes, nrestart;
+	int mapping_deadline_ms, jobs_at_once;
+	size_t mapping_memory;
+	char *setup; /* the mapping process's set-up question */
+	char *view;  /* JSON of host.profile */
+};
+
+struct profile_source {
+	const char *dir;    /* absolute */
+	const char *file;   /* as shown in errors */
+	const char *text;   /* of profile.lua, for the lines of its keys */
+	const char *answer; /* JSON of the table it returned */
+};
+
+/* Asks require("schema").normalise in v.  NULL and *e: ERR_CONFIG with the first problem
+ * ("file:line: key: text", and how many more); *problems (to be freed, may be NULL): all of them
+ * as JSON. */
+struct profile *profile_read(struct vm *v, const struct profile_source *in, char **problems,
+			     struct err *e) MUST_USE;
+void profile_free(struct profile *p); /* NULL is fine */
+
+/* The first of the problems in this JSON ({"problems":[...]}) as ERR_CONFIG in *e; false if
+ * there are some (or it is no such JSON), true if there are none. */
+bool profile_problems(struct vm *v, const char *json, size_t len, struct err *e) MUST_USE;
+
+/* The first member that differs and needs a restart, or NULL. */
+const char *profile_restart(const struct profile *old, const struct profile *now);
+
+bool profile_ref_given(const struct profile_ref *r);
+/* Appends the secret.  key: path of the key, for the message, which says what to do. */
+bool profile_secret(const struct profile_ref *r, const char *key, struct buf *out,
+		    struct err *e) MUST_USE;
+
+#endif

@@ -1,0 +1,354 @@
+/*
+ * The state file's connection, the round's transaction, the step's savepoint, and who waits for the
+ * commit.  Owns the only sqlite connection of the process.
+ *
+ * A round dies when sqlite fails in a way that may leave a group of writes half done (disk, memory,
+ * damage): everything since the last commit is rolled back and no statement runs until db_commit
+ * has told the waiters.  A broken constraint undoes its own statement only and the round goes on.
+ *
+ * It must never open or close the state file itself (see state_file.c).
+ */
+#include "store/db_own.h"
+
+#include "base/buf.h"
+#include "store/state_file.h"
+
+#include <sqlite3.h>
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+	WAL_IDLE = 1000,  /* pages (4 KiB) in the WAL that make an idle round checkpoint */
+	WAL_MOST = 16384, /* ... that make a busy one do it, or the file grows without end */
+};
+
+/* ---- failures ---- */
+
+/* Only the statement is undone and the fault is in what it was given. */
+static bool is_mild(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_ERROR: /* raised by an SQL function: malformed JSON */
+	case SQLITE_CONSTRAINT:
+	case SQLITE_TOOBIG:
+	case SQLITE_MISMATCH: return true;
+	default: return false;
+	}
+}
+
+static enum err_kind kind_of(int rc)
+{
+	switch (rc) {
+	case SQLITE_CONSTRAINT_UNIQUE:
+	case SQLITE_CONSTRAINT_PRIMARYKEY:
+	case SQLITE_CONSTRAINT_ROWID: return ERR_CONFLICT;
+	default: break;
+	}
+	switch (rc & 0xff) {
+	case SQLITE_CONSTRAINT:
+	case SQLITE_TOOBIG:
+	case SQLITE_MISMATCH: return ERR_DATA;
+	default: return ERR_STORE;
+	}
+}
+
+static void die(struct db *d, const struct err *why)
+{
+	stmt_reset_all(d);
+	if (!sqlite3_get_autocommit(d->sql)) {
+		sqlite3_exec(d->sql, "rollback", NULL, NULL,
+			     NULL); /* sqlite may have done it itself */
+	}
+	d->dead = true;
+	d->why = *why;
+}
+
+bool db_fail(struct db *d, int rc, const char *what, struct err *e)
+{
+	err_set(e, kind_of(rc), "state file: %s: %s", what,
+		sqlite3_extended_errcode(d->sql) == rc ? sqlite3_errmsg(d->sql)
+						       : sqlite3_errstr(rc));
+	bool lost = d->open && sqlite3_get_autocommit(d->sql);
+	if (!d->dead && (lost || (d->open && !is_mild(rc)))) {
+		die(d, e);
+	}
+	return false;
+}
+
+bool db_alive(const struct db *d, struct err *e)
+{
+	return !d->dead ||
+	       err_set(e, ERR_STORE, "nothing more runs in this round: %s", d->why.text);
+}
+
+bool db_before_write(struct db *d, struct err *e)
+{
+	if (!db_alive(d, e)) {
+		return false;
+	}
+	if (!d->open) {
+		d->open = true; /* from here on a failure is the round's */
+		int rc = stmt_run(d, "db.begin", "begin immediate");
+		if (rc != SQLITE_OK) {
+			return db_fail(d, rc, "begin", e);
+		}
+	}
+	if (d->in_step && !d->saved) {
+		int rc = stmt_run(d, "db.save", "savepoint step");
+		if (rc != SQLITE_OK) {
+			return db_fail(d, rc, "savepoint", e);
+		}
+		d->saved = true;
+	}
+	return true;
+}
+
+void db_wrote(struct db *d)
+{
+	if (d->in_step) {
+		d->step_wrote = true;
+	} else {
+		d->wrote = true;
+	}
+}
+
+/* ---- the step ---- */
+
+void db_step_begin(struct db *d)
+{
+	assert(!d->in_step);
+	d->in_step = true;
+	d->saved = false;
+	d->step_wrote = false;
+}
+
+static bool undo_step(struct db *d, struct err *e)
+{
+	stmt_reset_all(d);
+	int rc = stmt_run(d, "db.undo", "rollback to step");
+	return rc == SQLITE_OK || db_fail(d, rc, "undo of a step", e);
+}
+
+void db_step_end(struct db *d, bool keep)
+{
+	assert(d->in_step);
+	d->in_step = false;
+	if (!d->saved) {
+		return;
+	}
+	d->saved = false;
+
+	struct err e;
+	if (d->dead || (!keep && !undo_step(d, &e))) {
+		return;
+	}
+	int rc = stmt_run(d, "db.keep", "release step");
+	if (rc != SQLITE_OK) {
+		db_fail(d, rc, "end of a step", &e);
+		return;
+	}
+	if (keep && d->step_wrote) {
+		d->wrote = true;
+	}
+}
+
+bool db_step_wrote(const struct db *d)
+{
+	return d->step_wrote;
+}
+
+/* ---- the round ---- */
+
+void db_after_commit(struct db *d, db_release *f, void *arg)
+{
+	if (d->nwaiters == d->capwaiters) {
+		d->capwaiters = d->capwaiters ? d->capwaiters * 2 : 16;
+		d->waiters = xrealloc(d->waiters, d->capwaiters * sizeof(*d->waiters));
+	}
+	d->waiters[d->nwaiters++] = (struct waiter){f, arg};
+}
+
+/* The list is taken first: what a waiter adds or writes belongs to the next round. */
+static void release(struct db *d, bool ok)
+{
+	struct waiter *list = d->waiters;
+	size_t n = d->nwaiters;
+	d->waiters = NULL;
+	d->nwaiters = d->capwaiters = 0;
+	for (size_t i = 0; i < n; i++) {
+		list[i].f(list[i].arg, ok);
+	}
+	free(list);
+}
+
+void db_kill_at(struct db *d, uint64_t k, bool before)
+{
+#ifdef COSELL_TEST
+	d->kill_in = k;
+	d->kill_before = before;
+#else
+	(void)d;
+	(void)k;
+	(void)before;
+#endif
+}
+
+static void kill_point(struct db *d, bool before)
+{
+#ifdef COSELL_TEST
+	if (d->kill_in == 1 && before == d->kill_before) {
+		raise(SIGKILL);
+	}
+	if (d->kill_in > 0 && !before) {
+		d->kill_in--;
+	}
+#else
+	(void)d;
+	(void)before;
+#endif
+}
+
+/* Passive is enough: with no other connection and no reader it moves every page, and the next
+ * write starts the WAL from its beginning.  A failure costs nothing but another try. */
+static void checkpoint(struct db *d)
+{
+	if (sqlite3_wal_checkpoint_v2(d->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) ==
+	    SQLITE_OK) {
+		d->wal_pages = 0;
+	}
+}
+
+static bool commit(struct db *d, struct err *e)
+{
+	if (d->dead) {
+		*e = d->why;
+		return false;
+	}
+	if (!d->open) {
+		return true;
+	}
+	stmt_reset_all(d); /* a reader left open would hold the WAL */
+	if (!d->wrote) {
+		/* every step was undone: no reason to sync */
+		int rc = stmt_run(d, "db.rollback", "rollback");
+		return rc == SQLITE_OK || db_fail(d, rc, "rollback", e);
+	}
+
+	kill_point(d, true);
+	int rc = stmt_run(d, "db.commit", "commit");
+	if (rc != SQLITE_OK) {
+		db_fail(d, rc, "commit", e);
+		if (!d->dead) {
+			die(d, e);
+		}
+		return false;
+	}
+	d->commits++;
+	kill_point(d, false);
+	if (d->wal_pages > WAL_MOST) {
+		checkpoint(d);
+	}
+	return true;
+}
+
+bool db_commit(struct db *d, struct err *e)
+{
+	assert(!d->in_step);
+	struct err why;
+	bool ok = commit(d, &why);
+	d->open = false;
+	d->wrote = false;
+	d->dead = false;
+	release(d, ok);
+	if (!ok) {
+		*e = why;
+	}
+	return ok;
+}
+
+bool db_dead(const struct db *d)
+{
+	return d->dead;
+}
+
+void db_idle(struct db *d)
+{
+	if (!d->open && d->wal_pages > WAL_IDLE) {
+		stmt_reset_all(d);
+		checkpoint(d);
+	}
+}
+
+uint64_t db_commits(const struct db *d)
+{
+	return d->commits;
+}
+
+/* ---- open and close ---- */
+
+static int on_wal(void *arg, sqlite3 *sql, const char *name, int pages)
+{
+	(void)sql;
+	(void)name;
+	struct db *d = arg;
+	d->wal_pages = pages;
+	return SQLITE_OK;
+}
+
+struct db *db_open(const char *path, const struct world *w, struct err *e)
+{
+	sqlite3 *sql = state_file_open(path, e);
+	if (!sql) {
+		return NULL;
+	}
+	sqlite3_extended_result_codes(sql, 1);
+
+	struct db *d = NEW(struct db);
+	d->w = w;
+	d->sql = sql;
+	if (!state_file_in_memory(path)) {
+		struct stat st;
+		d->path = xstrdup(path);
+		if (stat(path, &st) == 0) {
+			d->dev = st.st_dev;
+			d->ino = st.st_ino;
+		}
+		sqlite3_wal_hook(sql, on_wal, d);
+	}
+	return d;
+}
+
+void db_close(struct db *d)
+{
+	if (!d) {
+		return;
+	}
+	struct err why;
+	err_set(&why, ERR_STORE, "the state file is being closed");
+	die(d, &why);
+	while (d->nwaiters > 0) {
+		release(d, false);
+	}
+	free(d->waiters);
+	stmt_free_all(d);
+	int rc = sqlite3_close(d->sql); /* checkpoints and removes the WAL */
+	assert(rc == SQLITE_OK);
+	(void)rc;
+	free(d->path);
+	free(d);
+}
+
+bool db_replaced(const struct db *d)
+{
+	struct stat st;
+	return d->path && (stat(d->path, &st) != 0 || st.st_dev != d->dev || st.st_ino != d->ino);
+}
+
+const struct world *db_world(const struct db *d)
+{
+	return d->w;
+}

@@ -1,0 +1,69 @@
+/*
+ * What db.c (the round) and stmt.c (the statements) share.  No other file includes this.
+ */
+#ifndef STORE_DB_OWN_H
+#define STORE_DB_OWN_H
+
+#include "store/db.h"
+
+#include <sqlite3.h>
+
+#include <sys/types.h>
+
+enum { STMT_SLOTS = 256 }; /* a power of two, well above the number of names */
+
+struct stmt {
+	struct db *d;
+	const char *name; /* NULL: the slot is free */
+	sqlite3_stmt *st; /* NULL: could not be prepared, rc says why */
+	int rc;
+};
+
+struct waiter {
+	db_release *f;
+	void *arg;
+};
+
+struct db {
+	const struct world *w;
+	sqlite3 *sql;
+	char *path; /* NULL: in memory */
+	dev_t dev;
+	ino_t ino;
+
+	/* this round */
+	bool open;  /* BEGIN was said */
+	bool wrote; /* something is to be committed */
+	bool dead;
+	struct err why;
+	struct waiter *waiters;
+	size_t nwaiters, capwaiters;
+
+	/* this step */
+	bool in_step;
+	bool saved; /* SAVEPOINT was said */
+	bool step_wrote;
+
+	int wal_pages;
+	uint64_t commits;
+#ifdef COSELL_TEST
+	uint64_t kill_in; /* commits from now, 0: never */
+	bool kill_before;
+#endif
+	struct stmt stmts[STMT_SLOTS];
+};
+
+/* Fills *e from sqlite's code and lets the round die if it cannot go on.  Always false. */
+bool db_fail(struct db *d, int rc, const char *what, struct err *e);
+/* ERR_STORE if the round is dead. */
+bool db_alive(const struct db *d, struct err *e) MUST_USE;
+/* Before a write: the round's transaction, the step's savepoint. */
+bool db_before_write(struct db *d, struct err *e) MUST_USE;
+void db_wrote(struct db *d);
+
+/* BEGIN and the like, without bindings and rows: sqlite's code. */
+int stmt_run(struct db *d, const char *name, const char *sql) MUST_USE;
+void stmt_reset_all(struct db *d); /* those that are being read */
+void stmt_free_all(struct db *d);
+
+#endif

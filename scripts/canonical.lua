@@ -1,0 +1,328 @@
+-- Brings what both sides say to one form, so that equal things are equal values (reconcile rule 4):
+-- amounts as decimal text in the currency's precision, dates as YYYY-MM-DD, text unescaped, trimmed
+-- and without our marks, GUIDs in lower case, null and missing one.
+-- It must never write, ask a service, or know which side is right.
+local fields = require "fields"
+local state = require "state"
+local text = require "text"
+
+local M = {}
+
+---@param value any
+---@return any|nil  nil for null, missing and ""
+local function given(value)
+  if value == nil or value == json.null or value == "" then
+    return nil
+  end
+  return value
+end
+M.given = given
+
+
+-- Adds one to the last digit of a run of digits: "199" -> "200", "99" -> "100".
+local function increment(digits)
+  local head, nines = digits:match("^(.-)(9*)$")
+  local zeros = ("0"):rep(#nines)
+  if head == "" then
+    return "1" .. zeros
+  end
+  return head:sub(1, -2) .. string.char(head:byte(-1) + 1) .. zeros
+end
+
+---An amount as decimal text with exactly `precision` digits behind the point, half rounded up.
+---@param value any  integer, float, decimal or text
+---@param precision integer
+---@return string|nil  nil if it is no plain number
+function M.amount(value, precision)
+  value = given(value)
+  if value == nil then
+    return nil
+  end
+  local written = tostring(value)
+  if math.type(value) == "float" then
+    written = string.format("%.17g", value)
+    if written:find("[eE]") or #written > 15 then
+      written = string.format("%." .. (precision + 2) .. "f", value)
+    end
+  end
+  local sign, whole, part = written:match("^(-?)0*(%d*)%.?(%d*)$")
+  if not whole or (whole == "" and part == "" and not written:find("0")) then
+    return nil
+  end
+  local digits = whole .. (part .. ("0"):rep(precision)):sub(1, precision)
+  local next_digit = part:sub(precision + 1, precision + 1)
+  if next_digit ~= "" and next_digit >= "5" then
+    digits = increment(digits == "" and "0" or digits)
+  end
+  digits = ("0"):rep(precision + 1 - #digits) .. digits
+  digits = digits:gsub("^0+(%d)", "%1")
+  digits = ("0"):rep(precision + 1 - #digits) .. digits
+  local result = precision == 0 and digits
+    or digits:sub(1, -precision - 1) .. "." .. digits:sub(-precision)
+  return (result:find("[1-9]") and sign or "") .. result
+end
+
+---The number that goes on the wire for a canonical amount: exact, as the service writes it.
+---@param amount string
+function M.wire_amount(amount)
+  return math.tointeger(tonumber(amount)) or json.decimal(amount)
+end
+
+function M.is_zero(amount)
+  return amount == nil or not amount:find("[1-9]")
+end
+
+
+---The closing date of a referral: midnight UTC is that date; any other time is converted in the
+---zone's offset.
+---@param value any  "2031-03-31T00:00:00Z" with 0 to 7 fraction digits, or a date alone
+---@param offset_minutes integer|nil
+function M.date(value, offset_minutes)
+  value = given(value)
+  if type(value) ~= "string" then
+    return nil
+  end
+  local day, clock = value:match("^(%d%d%d%d%-%d%d%-%d%d)[Tt ]?([%d:]*)")
+  local at = text.ms(value)
+  if not at or clock == "" or clock == "00:00:00" then
+    return day
+  end
+  return text.date(at + (offset_minutes or 0) * 60000)
+end
+
+
+-- Variation selectors that editors add behind a mark.
+local SELECTORS = { "\u{FE0F}", "\u{FE0E}" }
+
+---Takes the configured marks off a name, wherever place says they stand, as often as they stand.
+---@param name string
+---@param marks table|false
+function M.strip_marks(name, marks)
+  if not marks then
+    return name
+  end
+  local function one(value, mark)
+    local front = marks.place ~= "back"
+    if front and value:sub(1, #mark) == mark then
+      value = value:sub(#mark + 1)
+    elseif not front and value:sub(-#mark) == mark then
+      value = value:sub(1, -#mark - 1)
+    else
+      return value, false
+    end
+    return text.trim(value), true
+  end
+  local again = true
+  name = text.trim(name)
+  while again do
+    again = false
+    for _, mark in ipairs { marks.ok, marks.failed, table.unpack(SELECTORS) } do
+      local cut
+      name, cut = one(name, text.trim(mark))
+      again = again or cut
+    end
+  end
+  return name
+end
+
+---Plain text: entities unescaped, line ends as \n, outer space gone; "" is nil.
+function M.text(value)
+  value = given(value)
+  if value == nil then
+    return nil
+  end
+  local plain = text.trim((text.unescape(tostring(value)):gsub("\r\n?", "\n")))
+  return given(plain)
+end
+
+local function code(value)
+  value = given(value)
+  return value and tostring(value) or nil
+end
+
+local function guid(value)
+  value = given(value)
+  return value and tostring(value):lower() or nil
+end
+
+
+local function list(value)
+  return given(value) or {}
+end
+
+local function person(m)
+  return {
+    first_name = M.text(m.firstName), last_name = M.text(m.lastName), email = code(m.email),
+    phone = code(m.phoneNumber), title = M.text(m.title),
+  }
+end
+
+local function people(members)
+  local out = json.array {}
+  for _, m in ipairs(list(members)) do
+    out[#out + 1] = person(m)
+  end
+  return out
+end
+
+local function partner_solutions(tags, precision)
+  local out = json.array {}
+  for _, s in ipairs(list(tags)) do
+    if given(s.id) then
+      out[#out + 1] = {
+        id = tostring(s.id), name = M.text(s.name),
+        price = M.amount(s.price, precision), quantity = M.amount(s.quantity, 0),
+      }
+    end
+  end
+  return out
+end
+
+local function customer_of(profile)
+  local address = given(profile.address) or {}
+  local duns
+  for _, id in ipairs(list(profile.ids)) do
+    if id.profileType == "Duns" then
+      duns = code(id.id)
+    end
+  end
+  return {
+    name = M.text(profile.name), address_line1 = M.text(address.addressLine1),
+    address_line2 = M.text(address.addressLine2), city = M.text(address.city),
+    state = M.text(given(address.state) or address.region),
+    postal_code = code(address.postalCode), country = code(address.country),
+    duns = duns, size = code(profile.size),
+  }
+end
+
+---A referral (ours, and Microsoft's where there is one) as a canonical deal.
+---@param ours table
+---@param theirs table|nil
+---@param facts table  see facts.lua
+function M.from_partner(ours, theirs, facts)
+  local details = given(ours.details) or {}
+  local requirements = given(details.requirements) or {}
+  local consent = given(ours.consent) or {}
+  local currency = code(details.currency)
+  local precision = facts.precision(currency)
+  local invite = theirs and given(theirs.inviteContext) or given(ours.inviteContext) or {}
+  local help = code(invite.assistanceRequestCode)
+  local tracking = theirs and given(theirs.trackingInfo) or {}
+  local contacts = people((given(ours.customerProfile) or {}).team)
+  return {
+    id = guid(ours.id), link = facts.referral_link(ours.id),
+    crm_id = guid(ours.externalReferenceId),
+    name = M.text(ours.name), value = M.amount(details.dealValue, precision), currency = currency,
+    closing_date = M.date(details.closingDateTime, facts.offset_minutes),
+    notes = M.text(details.notes),
+    state = state.from_partner(ours.status, ours.substatus), reason = M.text(ours.statusReason),
+    help = theirs and help ~= "Unknown" and help or nil,
+    visible = consent.consentToShareReferralWithMicrosoftSellers == true,
+    solutions = partner_solutions(requirements.solutions, precision),
+    microsoft_id = code(tracking.microsoftMsxId),
+    microsoft_state = theirs and state.from_partner(theirs.status, theirs.substatus) or nil,
+    customer = customer_of(given(ours.customerProfile) or {}),
+    contact = contacts[1], team = people(ours.team),
+    type = code(ours.type), qualification = code(ours.qualification),
+    campaign = code(ours.campaignId),
+  }
+end
+
+local function crm_customer(account, facts)
+  if not account then
+    return {}
+  end
+  return {
+    name = M.text(account.name), address_line1 = M.text(account.address1_line1),
+    address_line2 = M.text(account.address1_line2), city = M.text(account.address1_city),
+    state = M.text(account.address1_stateorprovince),
+    postal_code = code(account.address1_postalcode),
+    country = facts.country_code(account), size = nil,
+  }
+end
+
+local function crm_contact(contact)
+  if not contact then
+    return nil
+  end
+  return {
+    first_name = M.text(contact.firstname), last_name = M.text(contact.lastname),
+    email = code(contact.emailaddress1), title = M.text(contact.jobtitle),
+    phone = code(given(contact.telephone1) or contact.mobilephone),
+  }
+end
+
+local function crm_team(user)
+  if not user then
+    return json.array {}
+  end
+  return json.array { {
+    first_name = M.text(user.firstname), last_name = M.text(user.lastname),
+    email = code(user.internalemailaddress),
+    phone = code(given(user.mobilephone) or user.address1_telephone1),
+  } }
+end
+
+---A CRM row, read with facts.columns and facts.expand, as a canonical deal.
+---@param row table
+---@param facts table
+function M.from_crm(row, facts)
+  local c = facts.columns
+  local currency = facts.currency_code(row)
+  local precision = facts.precision(currency)
+  local solutions = json.array {}
+  for _, s in ipairs(facts.solution_rows(row)) do
+    solutions[#solutions + 1] = {
+      id = s.id, name = s.name, row = s.row,
+      price = M.amount(s.price, precision), quantity = M.amount(s.quantity, 0),
+    }
+  end
+  local name = M.text(row[c.name])
+  return {
+    id = guid(row[c.identifier]), link = code(row[c.link]), crm_id = guid(row[facts.key]),
+    name = name and given(M.strip_marks(name, facts.marks)),
+    value = M.amount(facts.value_of(row), precision), currency = currency,
+    closing_date = M.date(row[c.closing_date], facts.offset_minutes), notes = M.text(row[c.notes]),
+    state = state.from_crm(row, facts), reason = facts.close_reason(row),
+    help = facts.help_code(row[c.help]), visible = row[c.visible] == true,
+    microsoft_id = code(row[c.microsoft_id]), solutions = solutions,
+    customer = crm_customer(given(row.parentaccountid), facts),
+    contact = crm_contact(given(row.parentcontactid)), team = crm_team(given(row.owninguser)),
+  }
+end
+
+
+local function set_key(members, key)
+  local ids = {}
+  for _, item in ipairs(members or {}) do
+    ids[#ids + 1] = tostring(item[key]):lower()
+  end
+  table.sort(ids)
+  return table.concat(ids, "\n")
+end
+
+---Whether two canonical values of a field are the same.
+---@param field Field
+function M.same(field, a, b)
+  if field.kind == "set" then
+    local key = field.name == "team" and "email" or "id"
+    return set_key(a, key) == set_key(b, key)
+  elseif field.kind == "record" then
+    return json.encode(a or {}) == json.encode(b or {})
+  elseif field.kind == "code" and type(a) == "string" and type(b) == "string" then
+    return a:lower() == b:lower()
+  end
+  return a == b
+end
+
+---What of a canonical deal is kept as a base: the fields of the table, nothing else.
+function M.base(deal)
+  local out = {}
+  for _, field in ipairs(fields.rows) do
+    out[field.name] = deal[field.name]
+  end
+  out.reason = deal.reason
+  return out
+end
+
+return M

@@ -1,0 +1,42 @@
+-- cosell runs: what was done for which deal, why, how it ended, what it cost.
+local words = require "words"
+
+local M = { help = "what was done, newest first, with its cost", where = "host",
+  usage = "cosell runs [DEAL-LINK] [--most N] [--json]" }
+
+local function calls(run)
+  local out = {}
+  for remote, n in pairs(run.calls or {}) do
+    out[#out + 1] = ("%d %s"):format(n, remote)
+  end
+  table.sort(out)
+  return #out > 0 and table.concat(out, " + ") or "none"
+end
+
+local function line(run)
+  local detail = run.detail or {}
+  local why = detail.why or (detail.problems and table.concat(detail.problems, "; ")) or
+    (detail.lines and table.concat(detail.lines, "; ")) or ""
+  return ("%5d  deal %-4d %-28s %-9s %-9s %5d ms  calls %s  %s"):format(run.id, run.link, run.flow,
+    run.trigger, run.outcome, run.ms, calls(run), why)
+end
+
+function M.run(cmd)
+  local given, options = words.of(cmd, M, { json = true, most = "value" })
+  if not given then
+    return 2
+  end
+  local link = math.tointeger(tonumber(given[1]))
+  local most = math.tointeger(tonumber(options.most or "20")) or 20
+  local runs = host.store.run_list { link = link, most = most }
+  if options.json then
+    cmd.out(json.encode(json.array(runs)) .. "\n")
+    return 0
+  end
+  for i = #runs, 1, -1 do
+    cmd.out(line(runs[i]) .. "\n")
+  end
+  return 0
+end
+
+return M

@@ -1,0 +1,383 @@
+-- What this CRM and this mapping are like: columns by role, options, currencies, the tables of
+-- solutions, what the mapping declares.  Learned once a generation, kept in memory.
+-- It names Dataverse columns so that deal.lua need not; it must never read or write a deal.
+local dynamics = require "dynamics"
+local fields = require "fields"
+local text = require "text"
+
+local M = {}
+
+-- Roles and the original connector's columns for them ("Co-sell connector for Dynamics 365 CRM");
+-- a profile may name others under `columns`.
+M.columns = {
+  name = "name", currency = "transactioncurrencyid", closing_date = "estimatedclosedate",
+  notes = "description",
+  sync = "msft_microsoftpartnercenterreferralsync",
+  identifier = "msft_microsoftpartnercenterreferralidentifier",
+  link = "msft_microsoftpartnercenterreferrallink",
+  help = "msft_microsoftpartnercenterhelp",
+  visible = "msft_microsoftpartnercenterreferralvisible",
+  microsoft_id = "msft_microsoftcrmidentifier",
+  audit = "msft_microsoftpartnercenterreferralsyncaudit",
+}
+
+-- What else of a row is read, by table.
+local READ = {
+  opportunity = { "statecode", "statuscode", "modifiedon" },
+  account = { "name", "address1_line1", "address1_line2", "address1_city",
+    "address1_stateorprovince", "address1_postalcode", "statecode" },
+  contact = { "firstname", "lastname", "emailaddress1", "telephone1", "mobilephone", "jobtitle" },
+  systemuser = { "firstname", "lastname", "internalemailaddress", "mobilephone",
+    "address1_telephone1" },
+}
+
+local function config(message)
+  return nil, { kind = "config", text = message }
+end
+
+-- 1:N relationships of the opportunity into a table of the connector's that points on at a
+-- catalogue.
+local function find_solutions(prefix)
+  local relations, err = dynamics.relations("opportunity")
+  if not relations then
+    return nil, err
+  end
+  for _, relation in ipairs(relations) do
+    if relation.referencing:sub(1, #prefix) == prefix then
+      local meta = dynamics.table(relation.referencing)
+      for lookup, targets in pairs(meta and meta.nav or {}) do
+        for target, navigation in pairs(targets) do
+          local detail = target:sub(1, #prefix) == prefix and dynamics.table(target)
+          for column in pairs(detail and detail.columns or {}) do
+            if column:find("identifier", 1, true) then
+              return {
+                table = relation.referencing, key = meta.id, parent = relation.column,
+                navigation = relation.referenced_navigation, detail_lookup = lookup,
+                detail_navigation = navigation, detail = target, identifier = column,
+                detail_name = detail.name, columns = meta.columns, name = meta.name,
+              }
+            end
+          end
+        end
+      end
+    end
+  end
+  return config("the CRM has no table of Microsoft solutions: provision the connector's tables")
+end
+
+local function column_like(columns, word)
+  for column in pairs(columns) do
+    if column:find(word, 1, true) then
+      return column
+    end
+  end
+  return nil
+end
+
+local function load_catalogue(solutions)
+  local rows, err = dynamics.query(solutions.detail,
+    { select = { solutions.identifier, solutions.detail_name }, page = true })
+  if not rows then
+    return nil, err
+  end
+  local meta = dynamics.table(solutions.detail)
+  local by_row, by_id = {}, {}
+  for _, row in ipairs(rows) do
+    local id = row[solutions.identifier]
+    if type(id) == "string" then
+      local entry = { row = row[meta.id], id = id, name = row[solutions.detail_name] }
+      by_row[entry.row] = entry
+      by_id[id:lower()] = entry
+    end
+  end
+  return { by_row = by_row, by_id = by_id }
+end
+
+local function load_currencies()
+  local rows, err = dynamics.query("transactioncurrency",
+    { select = { "isocurrencycode", "currencyprecision" }, page = true })
+  if not rows then
+    return nil, err
+  end
+  local currencies = { by_row = {}, by_code = {} }
+  for _, row in ipairs(rows) do
+    local entry = { row = row.transactioncurrencyid, code = row.isocurrencycode,
+      precision = math.tointeger(row.currencyprecision) or 2 }
+    currencies.by_row[entry.row] = entry
+    currencies.by_code[entry.code] = entry
+  end
+  return currencies
+end
+
+-- The help choice: option value <-> Partner Center's code, by label.
+local function help_options(column)
+  local by_value, by_code = {}, {}
+  for _, option in ipairs(column and column.options or {}) do
+    for _, help in ipairs(fields.help) do
+      if text.trim(option.label):lower() == help.label:lower() then
+        by_value[option.value] = help.code
+        by_code[help.code] = option.value
+      end
+    end
+  end
+  return by_value, by_code
+end
+
+-- "UTC", "+09:00", "-0330" -> minutes
+local function zone_minutes(zone)
+  local sign, hours, minutes = tostring(zone or "UTC"):match("^([+-])(%d%d):?(%d%d)$")
+  if not sign then
+    return 0
+  end
+  return (hours * 60 + minutes) * (sign == "-" and -1 or 1)
+end
+
+
+local Facts = {}
+Facts.__index = Facts
+
+local function method(self, name)
+  self[name] = function(...)
+    return Facts[name](self, ...)
+  end
+end
+
+function Facts:precision(code)
+  local currency = self.currencies.by_code[code or ""]
+  return currency and currency.precision or 2
+end
+
+function Facts:currency_code(row)
+  local currency = self.currencies.by_row[row["_" .. self.columns.currency .. "_value"] or ""]
+  if self.deal_value.currency == "base" then
+    return self.base_currency
+  end
+  return currency and currency.code
+end
+
+function Facts:value_of(row)
+  if self.deal_value.custom then
+    local answer = host.map { call = "deal_value.read", crm = row }
+    return answer and answer.value
+  end
+  return row[self.deal_value.read]
+end
+
+function Facts:country_code(account)
+  local value = account[self.country.field]
+  if self.country.code and type(value) == "table" then
+    value = value[self.country.code]
+  end
+  if value == nil or value == json.null then
+    return nil
+  end
+  local answer = host.map { call = "country.to_code", value = value }
+  local code = answer and answer.code
+  return code ~= json.null and code or nil
+end
+
+function Facts:help_code(value)
+  return value and self.help_by_value[value] or nil
+end
+
+function Facts:status_word(status)
+  return self.status_words[status or -1]
+end
+
+function Facts:close_reason(row)
+  if not self.describe.has.close_reason or row.statecode == 0 then
+    return nil
+  end
+  local answer = host.map { call = "close_reason", crm = row }
+  return answer and answer.reason ~= json.null and answer.reason or nil
+end
+
+function Facts:solution_rows(row)
+  local out = {}
+  for _, child in ipairs(row[self.solutions.navigation] or {}) do
+    local detail = child["_" .. self.solutions.detail_lookup .. "_value"]
+    local entry = self.catalogue.by_row[detail or ""]
+    if entry then
+      out[#out + 1] = { id = entry.id, name = entry.name, row = child[self.solutions.key],
+        price = self.solutions.price and child[self.solutions.price],
+        quantity = self.solutions.quantity and child[self.solutions.quantity] }
+    end
+  end
+  return out
+end
+
+function Facts.referral_link(_, id)
+  return id and (host.profile.portal_url .. id) or nil
+end
+
+
+local function unique(...)
+  local seen, out = {}, {}
+  for _, list in ipairs { ... } do
+    for _, name in ipairs(list) do
+      if name and not seen[name] then
+        seen[name] = true
+        out[#out + 1] = name
+      end
+    end
+  end
+  return out
+end
+
+local LOOKUPS = { Lookup = true, Customer = true, Owner = true }
+
+-- A column as $select wants it: look-ups are read by value.
+local function select_name(meta, column)
+  local known = meta.columns[column]
+  return known and LOOKUPS[known.type] and "_" .. column .. "_value" or column
+end
+
+local function select_of(meta, ...)
+  local out = {}
+  for _, name in ipairs(unique(...)) do
+    out[#out + 1] = select_name(meta, name)
+  end
+  return out
+end
+
+local function expand_of(self, metas)
+  local s = self.solutions
+  local child = { s.key, "_" .. s.detail_lookup .. "_value" }
+  child[#child + 1] = s.price
+  child[#child + 1] = s.quantity
+  local function part(navigation, columns)
+    return ("%s($select=%s)"):format(navigation, table.concat(columns, ","))
+  end
+  local extra = self.describe.columns
+  return table.concat({
+    part("parentaccountid", select_of(metas.account, READ.account, { self.country.field },
+      extra.account or {})),
+    part("parentcontactid", select_of(metas.contact, READ.contact, extra.contact or {})),
+    part("owninguser", READ.systemuser), part(s.navigation, child),
+  }, ",")
+end
+
+local function check_columns(self, meta)
+  for role, column in pairs(self.columns) do
+    if not meta.columns[column] then
+      return config(("the CRM's opportunity has no column %s (%s): provision it, or set columns.%s")
+        :format(column, role, role))
+    end
+  end
+  return true
+end
+
+local function deal_value_of(describe)
+  local d = describe.deal_value
+  return { read = d.read or d.field, write = d.write or d.field,
+    currency = d.currency or "row", custom = d.read == true }
+end
+
+local function build()
+  local describe, err = host.map { call = "describe" }
+  if not describe then
+    return nil, err
+  end
+  local self = setmetatable({ describe = describe, table = "opportunity" }, Facts)
+  for name in pairs(Facts) do
+    if name ~= "__index" then
+      method(self, name)
+    end
+  end
+  local metas = {}
+  for _, name in ipairs { "opportunity", "account", "contact" } do
+    metas[name], err = dynamics.table(name)
+    if not metas[name] then
+      return nil, err
+    end
+  end
+  local meta = metas.opportunity
+  self.columns = {}
+  for role, column in pairs(M.columns) do
+    self.columns[role] = host.profile.columns[role] or column
+  end
+  self.deal_value = deal_value_of(describe)
+  self.country = describe.country
+  self.marks = host.profile.settings.display_check_mark ~= false and describe.marks or false
+  self.meta, self.metas, self.key = meta, metas, meta.id
+  self.offset_minutes = zone_minutes(host.profile.settings.time_zone)
+  local ok
+  ok, err = check_columns(self, meta)
+  if not ok then
+    return nil, err
+  end
+  self.solutions, err = find_solutions("msft_")
+  if not self.solutions then
+    return nil, err
+  end
+  self.solutions.price = column_like(self.solutions.columns, "price")
+  self.solutions.quantity = column_like(self.solutions.columns, "quantity")
+  self.catalogue, err = load_catalogue(self.solutions)
+  if not self.catalogue then
+    return nil, err
+  end
+  self.currencies, err = load_currencies()
+  if not self.currencies then
+    return nil, err
+  end
+  self.help_by_value, self.help_by_code = help_options(meta.columns[self.columns.help])
+  self.status_words = {}
+  for _, option in ipairs(meta.columns.statuscode.options or {}) do
+    self.status_words[option.value] = (describe.status_reasons or {})[option.label]
+  end
+  local roles = {}
+  for _, column in pairs(self.columns) do
+    roles[#roles + 1] = column
+  end
+  table.sort(roles)
+  local custom = type(self.deal_value.read) == "string" and { self.deal_value.read } or {}
+  local columns = unique(roles, READ.opportunity, custom, { self.deal_value.write },
+    { "parentaccountid", "parentcontactid", "ownerid" }, describe.columns.opportunity or {})
+  self.select = columns
+  -- The audit column is not in the delta (rule 18): our own text would come back as a change.
+  local delta = {}
+  for _, name in ipairs(self.select) do
+    if name ~= self.columns.audit then
+      delta[#delta + 1] = name
+    end
+  end
+  self.delta_select = delta
+  self.expand = expand_of(self, metas)
+  return self
+end
+
+local cached
+
+---The facts; asks the services the first time in a generation (pages, not counted as calls).
+---@return table|nil, table|nil
+function M.get()
+  if not cached then
+    local facts, err = build()
+    if not facts then
+      return nil, err
+    end
+    cached = facts
+  end
+  return cached
+end
+
+---Forgets what was learned: a column or solution was unknown.
+function M.forget()
+  cached = nil
+end
+
+---The row of a solution in the CRM's catalogue, read again once if it is not known.
+function M.solution(facts, id)
+  local entry = facts.catalogue.by_id[id:lower()]
+  if entry then
+    return entry
+  end
+  local fresh = load_catalogue(facts.solutions)
+  if fresh then
+    facts.catalogue = fresh
+    return fresh.by_id[id:lower()]
+  end
+  return nil
+end
+
+return M

@@ -1,0 +1,351 @@
+-- Flow c, "Create co-sell referral - Dynamics 365 to Partner Center": checks that nothing is
+-- missing, then intent -> POST ours -> record -> POST Microsoft's (reconcile rules 9, 10, 12;
+-- "Create a referral").  A create whose end is unsure goes to look first; it is resumed, never
+-- repeated.
+local canonical = require "canonical"
+local helper = require "flows.helper"
+local links = require "links"
+local partner_center = require "partner_center"
+local text = require "text"
+
+local M = {}
+
+
+local function missing(value)
+  return value == nil or value == ""
+end
+
+-- One row a cause: what is wrong, and what mends it.  First the row's own, then the customer's.
+local CHECKS = {
+  { function(d) return missing(d.name) end, "the deal has no name: give it one" },
+  { function(d) return canonical.is_zero(d.value) end,
+    "the deal value is 0 or empty: enter a value above 0" },
+  { function(d) return missing(d.currency) end, "the deal has no currency: choose one" },
+  { function(d) return missing(d.closing_date) end,
+    "the estimated closing date is empty: enter one" },
+  { function(d) return #d.solutions == 0 end,
+    "no Microsoft solution is chosen: add at least one" },
+  { function(d) return #d.solutions > 50 end,
+    "more than 50 solutions are chosen: Partner Center takes 50 at most" },
+  { function(d) return missing(d.customer.name) end, "the deal has no account: choose one" },
+  { function(d) return not missing(d.customer.name) and missing(d.customer.address_line1) end,
+    "the account's street (address 1, line 1) is empty: fill it in" },
+  { function(d) return not missing(d.customer.name) and missing(d.customer.city) end,
+    "the account's city is empty: fill it in" },
+  { function(d) return not missing(d.customer.name) and missing(d.customer.country) end,
+    "the account's country is empty or unknown: enter its two-letter code or its name" },
+  { function(d) return d.help and not d.contact end,
+    "Microsoft's help is asked, but the deal has no contact: choose one" },
+  { function(d)
+    local c = d.contact
+    return d.help and c and (missing(c.first_name) or missing(c.last_name) or missing(c.email) or
+      missing(c.phone))
+  end, "the contact needs first name, last name, e-mail and phone when Microsoft's help is asked" },
+  { function(d)
+    local owner = d.team[1]
+    return not owner or missing(owner.last_name) or missing(owner.email) or missing(owner.phone)
+  end, "the deal's owner needs a name, an e-mail address and a phone number in the CRM" },
+}
+
+---What keeps a deal from being sent; empty: nothing.
+---@param deal table  canonical, from the CRM
+---@return string[]
+function M.problems(deal)
+  local out = json.array {}
+  for _, check in ipairs(CHECKS) do
+    if check[1](deal) then
+      out[#out + 1] = check[2]
+    end
+  end
+  return out
+end
+
+
+local function member(p)
+  return { firstName = p.first_name, lastName = p.last_name, email = p.email,
+    phoneNumber = p.phone, title = p.title }
+end
+
+---People as the referral holds them.
+function M.members(list)
+  local out = json.array {}
+  for _, p in ipairs(list) do
+    out[#out + 1] = member(p)
+  end
+  return out
+end
+
+---Solutions as the referral holds them.
+function M.solution_tags(solutions, currency)
+  local out = json.array {}
+  for _, s in ipairs(solutions) do
+    out[#out + 1] = { id = s.id, name = s.name, type = "Name",
+      price = s.price and canonical.wire_amount(s.price), currency = s.price and currency,
+      quantity = s.quantity and canonical.wire_amount(s.quantity) }
+  end
+  return out
+end
+
+local function customer_profile(d)
+  local c = d.customer
+  return {
+    name = c.name, size = c.size,
+    address = { addressLine1 = c.address_line1, addressLine2 = c.address_line2, city = c.city,
+      state = c.state, postalCode = c.postal_code, country = c.country },
+    team = M.members(d.contact and { d.contact } or {}),
+    ids = json.array(c.duns and { { profileType = "Duns", id = c.duns } } or {}),
+  }
+end
+
+local function profile_targets(solutions)
+  local out = json.array {}
+  for _, s in ipairs(solutions) do
+    out[#out + 1] = { type = "SolutionProfile", id = s.id }
+  end
+  return out
+end
+
+---Our referral's body for a canonical deal.
+---@param d table
+function M.body(d)
+  local shared = d.help ~= nil
+  return {
+    name = d.name, externalReferenceId = d.crm_id, campaignId = d.campaign,
+    type = shared and "Shared" or "Independent", qualification = "SalesQualified",
+    customerProfile = customer_profile(d), team = M.members(d.team),
+    consent = { consentToToShareInfoWithOthers = true, consentToContact = true,
+      consentToShareReferralWithMicrosoftSellers = shared or d.visible == true },
+    details = {
+      notes = d.notes, dealValue = canonical.wire_amount(d.value), currency = d.currency,
+      closingDateTime = d.closing_date .. "T00:00:00Z",
+      requirements = { solutions = M.solution_tags(d.solutions, d.currency),
+        additionalRequirements = { attributes = json.array {
+          { type = "CustomerMarketplaceIntent", id = d.intent or "HaveNotDecided" } } } },
+    },
+    target = profile_targets(d.solutions),
+  }
+end
+
+local function microsoft_body(d, engagement)
+  local body = M.body(d)
+  body.type = "Shared"
+  body.engagementId = engagement
+  body.target = json.array { { type = "BusinessProfileLocation", id = "msft" } }
+  body.inviteContext = { notes = d.notes, assistanceRequestCode = d.help }
+  body.consent.consentToShareReferralWithMicrosoftSellers = true
+  return body
+end
+
+-- Refusing -----------------------------------------------------------------------------------
+
+-- ✖ and the causes with their remedies, once for the same causes (rule 11).
+local function refuse(turn, problems)
+  local link = turn.link
+  if not links.told(link, problems) then
+    link.crm.tag = turn.tag
+    return links.keep(link)
+  end
+  local line = "Not sent to Partner Center: " .. table.concat(problems, "; ")
+  local crm, err = helper.update(turn, { to_crm = {}, failed = true }, { line })
+  if not crm then
+    return nil, err
+  end
+  host.store.note_add(link.id, "audit", { text = line })
+  host.run { flow = "create_referral", link = link.id, trigger = turn.trigger, outcome = "refused",
+    detail = { problems = problems } }
+  return links.keep(link)
+end
+
+-- Sending ------------------------------------------------------------------------------------
+
+-- After an unsure end: is it there?  Looked twice, look_wait apart, before a second create.
+-- -> referral, or nil; nil, nil, wait_ms; nil, err
+local function look(intent, id)
+  local since = text.iso(intent.at - 5 * 60 * 1000)
+  local hits, err = partner_center.look(id, since)
+  if not hits then
+    return nil, err
+  end
+  local ours = {}
+  for _, referral in ipairs(hits) do
+    if referral.organizationId ~= "msft" then
+      ours[#ours + 1] = referral
+    end
+  end
+  if #ours > 1 then
+    return nil, { kind = "data",
+      text = "two referrals carry this opportunity's id: close one at Partner Center" }
+  end
+  return ours[1]
+end
+
+-- Whether a first look is due: a state that is younger than a day may follow a lost one.
+local function state_is_new()
+  local born = tonumber(host.store.mark_get("born"))
+  return not born or host.now_ms() - born < 24 * 3600 * 1000
+end
+
+local function note_ours(link, ours)
+  link.engagement = ours.engagementId:lower()
+  link.ours = { id = ours.id:lower(), tag = ours.eTag }
+  links.learn_organization(ours)
+end
+
+-- Ours: looked for if unsure, else made.  -> referral | nil, err | nil, nil, wait_ms
+local function make_ours(link, deal)
+  local unsure = link.intent and link.intent.partner
+  local intent = unsure or { step = "ours", at = host.now_ms() }
+  if unsure or state_is_new() then
+    local found, err = look(intent, deal.crm_id)
+    if found or err then
+      return found, err
+    end
+    local wait = (host.profile.settings.look_wait or 60) * 1000
+    if unsure and wait > 0 and not intent.looked then
+      intent.looked = host.now_ms()
+      links.keep(link)
+      return nil, nil, wait
+    end
+  end
+  intent.looked = nil
+  link.intent = { partner = intent }
+  local ok, err = links.keep(link)
+  if not ok then
+    return nil, err
+  end
+  return partner_center.create(M.body(deal))
+end
+
+---Microsoft's copy, in an engagement that has none: intent -> POST.  (suspends)
+---@return table|nil theirs, table|nil err
+function M.make_theirs(link, deal)
+  link.intent = { partner = { step = "theirs", at = host.now_ms() } }
+  local ok, err = links.keep(link)
+  if not ok then
+    return nil, err
+  end
+  local theirs
+  theirs, err = partner_center.create(microsoft_body(deal, link.engagement))
+  if not theirs then
+    return nil, err
+  end
+  link.theirs = { id = theirs.id:lower(), tag = theirs.eTag }
+  link.intent = nil
+  return theirs
+end
+
+-- Both referrals are there: identifier, link, audit and ✔ go to the row, then the bases are kept.
+local function finish(turn, ours, theirs)
+  local link, known = turn.link, turn.known
+  local partner = canonical.from_partner(ours, theirs, known)
+  local line = theirs and "Sent to Partner Center as a co-sell deal: " or "Sent to Partner Center: "
+  local lines = { line .. partner.link }
+  local to_crm = { id = partner.id, link = partner.link }
+  if partner.visible and turn.row[known.columns.visible] ~= true then
+    to_crm.visible = true
+  end
+  link.intent, link.told = nil, nil
+  local crm, err = helper.update(turn, { to_crm = to_crm }, lines)
+  if not crm then
+    return nil, err
+  end
+  host.store.note_add(link.id, "audit", { text = lines[1] })
+  host.run { flow = "create_referral", link = link.id, trigger = turn.trigger, outcome = "created",
+    detail = { referral = partner.id, engagement = link.engagement, lines = lines } }
+  return links.keep_bases(link, crm, partner)
+end
+
+-- The service said no for good: the seller is told what it said.
+local function turned_down(turn, err)
+  if err.kind ~= "remote" then
+    return nil, err
+  end
+  turn.link.intent = nil
+  return refuse(turn, { err.text })
+end
+
+-- Opportunity and solutions must have been left alone for a while before the first share (rule 10).
+local function unsettled(row)
+  local settle = (host.profile.settings.settle or 60) * 1000
+  local changed = text.ms(row.modifiedon) or 0
+  local left = changed + settle - host.now_ms()
+  return settle > 0 and left > 0 and left or nil
+end
+
+local function gate(known, row)
+  if not known.describe.has.should_sync then
+    return true
+  end
+  local answer, err = host.map { call = "should_sync", crm = row }
+  if not answer then
+    return nil, err
+  end
+  return answer.sync ~= false, answer.reason
+end
+
+-- Ours, then Microsoft's where help is asked.
+local function send(turn, deal)
+  local link = turn.link
+  local ours, err, wait = make_ours(link, deal)
+  if wait then
+    return wait
+  elseif not ours then
+    return turned_down(turn, err)
+  end
+  note_ours(link, ours)
+  local theirs
+  if deal.help then
+    theirs, err = M.make_theirs(link, deal)
+    if not theirs then
+      return nil, err
+    end
+  end
+  return finish(turn, ours, theirs)
+end
+
+---Sends a row that has no referral yet.  (suspends)
+---@param turn Turn
+---@return true|integer|nil  true: done or refused; a number: again in that many ms
+function M.run(turn)
+  local link, known, row = turn.link, turn.known, turn.row
+  local wanted, reason = gate(known, row)
+  if wanted == nil then
+    return nil, reason
+  elseif not wanted then
+    host.run { flow = "create_referral", link = link.id, trigger = turn.trigger,
+      outcome = "left out", detail = { why = reason } }
+    link.crm.tag = turn.tag
+    return links.keep(link)
+  end
+  local deal = canonical.from_crm(row, known)
+  local problems = M.problems(deal)
+  if #problems > 0 then
+    return refuse(turn, problems)
+  end
+  local wait = not link.intent and unsettled(row)
+  if wait then
+    return wait
+  end
+  local answer, err = host.map { call = "referral.create", d = deal, v = deal, crm = row }
+  if not answer then
+    return nil, err
+  end
+  return send(turn, answer.v)
+end
+
+---Goes on where a crash left an engagement that has, or may have, only our referral.  (suspends)
+---@param turn Turn
+function M.resume(turn)
+  local deal = canonical.from_crm(turn.row, turn.known)
+  local ours, theirs = turn.read.ours, turn.read.theirs
+  if deal.help and not theirs then
+    local err
+    theirs, err = M.make_theirs(turn.link, deal)
+    if not theirs then
+      return nil, err
+    end
+  end
+  return finish(turn, ours, theirs)
+end
+
+return M

@@ -1,0 +1,313 @@
+-- Flow b, "Create or Get Details": what the mapping answers, made fit for the CRM.  The mapping
+-- only computes; the look-ups it names are done here. It must never write a deal: helper.lua
+-- does, with what this file found.
+local dynamics = require "dynamics"
+local text = require "text"
+
+local M = {}
+
+local TEXTS = { String = true, Memo = true }
+local OPTIONS = { Picklist = true, Status = true, State = true, MultiSelectPicklist = true }
+
+local function broken(message)
+  return nil, { kind = "data", text = message }
+end
+
+
+local function literal(column, value)
+  if type(value) == "boolean" or (type(value) == "number" and not TEXTS[column.type]) then
+    return tostring(value)
+  elseif column.type == "Lookup" or column.type == "Uniqueidentifier" then
+    return tostring(value)
+  end
+  return dynamics.q(tostring(value))
+end
+
+-- One alternative of a match, or nil if one of its values is missing.
+local function filter_of(meta, alternative)
+  local parts = {}
+  for _, pair in ipairs(alternative) do
+    local name, value = pair[1], pair[2]
+    if value == nil or value == json.null or value == "" then
+      return nil
+    end
+    local column = meta.columns[name]
+    if not column then
+      return broken(("details.lua matches by %s: the CRM's %s has no such column; did you mean %s?")
+        :format(name, meta.logical, text.nearest(name, text.keys(meta.columns)) or "another"))
+    end
+    local path = column.type == "Lookup" and "_" .. name .. "_value" or name
+    parts[#parts + 1] = path .. " eq " .. literal(column, value)
+  end
+  return #parts > 0 and table.concat(parts, " and ") or nil
+end
+
+-- The reads for each usable alternative of account.match or contact.match.
+local function match_reads(kind, deal, known, select)
+  local answer, err = host.map { call = kind .. ".match", d = deal }
+  if not answer then
+    return nil, err
+  end
+  local reads = {}
+  for _, alternative in ipairs(answer.alternatives or {}) do
+    local filter, bad = filter_of(known.metas[kind], alternative)
+    if bad then
+      return nil, bad
+    elseif filter then
+      reads[#reads + 1] = { table = kind, select = select, filter = filter .. " and statecode eq 0",
+        orderby = "createdon asc", top = 50 }
+    end
+  end
+  return reads, answer.alternatives
+end
+
+local function choose(kind, hits, deal, known, lines)
+  if #hits < 2 then
+    return hits[1]
+  end
+  if known.describe.has.pick and known.describe.has.pick[kind] then
+    local answer, err = host.map { call = kind .. ".pick", d = deal, candidates = json.array(hits) }
+    if not answer then
+      return nil, err
+    end
+    return hits[math.tointeger(answer.index) or 0]
+  end
+  lines[#lines + 1] = ("%d %ss match: the oldest was taken"):format(#hits, kind)
+  return hits[1]
+end
+
+local function first_hits(lists, from, count, keep)
+  for i = from, from + count - 1 do
+    local hits = {}
+    for _, row in ipairs(lists[i]) do
+      if keep(row) then
+        hits[#hits + 1] = row
+      end
+    end
+    if #hits > 0 then
+      return hits
+    end
+  end
+  return {}
+end
+
+local function owner_reads(deal, known)
+  if not known.describe.has.owner then
+    return {}
+  end
+  local answer, err = host.map { call = "owner", d = deal }
+  if not answer then
+    return nil, err
+  end
+  local name = answer.owner
+  if name == nil or name == json.null then
+    return {}
+  end
+  local user = "internalemailaddress eq " .. dynamics.q(name) .. " and isdisabled eq false"
+  return {
+    { table = "systemuser", select = { "systemuserid" }, filter = user, top = 1 },
+    { table = "team", select = { "teamid" }, filter = "name eq " .. dynamics.q(name), top = 1 },
+  }
+end
+
+local function append(reads, more)
+  local from = #reads + 1
+  for _, read in ipairs(more) do
+    reads[#reads + 1] = read
+  end
+  return from
+end
+
+---What the CRM holds already for an inbound deal, in one request: the account, the contact, the
+---owner, and a row that carries the referral's identifier.  (suspends)
+---@param deal table  canonical
+---@param known table  facts
+---@return table|nil  {account=, contact=, owner=, row=, lines=, match={account=, contact=}}
+function M.find(deal, known)
+  local accounts, account_match = match_reads("account", deal, known, { "name", "accountid" })
+  if not accounts then
+    return nil, account_match
+  end
+  local contacts, contact_match = {}, {}
+  if deal.contact then
+    contacts, contact_match = match_reads("contact", deal, known,
+      { "contactid", "parentcustomerid" })
+    if not contacts then
+      return nil, contact_match
+    end
+  end
+  local owners, err = owner_reads(deal, known)
+  if not owners then
+    return nil, err
+  end
+  local reads = { { table = "opportunity", select = { known.key, known.columns.identifier },
+    filter = known.columns.identifier .. " eq " .. dynamics.q(deal.id), top = 2 } }
+  local at_accounts, at_contacts = append(reads, accounts), append(reads, contacts)
+  local at_owner = append(reads, owners)
+  local lists
+  lists, err = dynamics.batch_get(reads)
+  if not lists then
+    return nil, err
+  end
+  local found = { lines = {}, row = lists[1][1],
+    match = { account = account_match, contact = contact_match } }
+  local any = function() return true end
+  found.account, err = choose("account", first_hits(lists, at_accounts, #accounts, any), deal,
+    known, found.lines)
+  if err then
+    return nil, err
+  end
+  local ours = found.account and found.account.accountid
+  found.contact, err = choose("contact", first_hits(lists, at_contacts, #contacts, function(row)
+    return ours and row._parentcustomerid_value == ours
+  end), deal, known, found.lines)
+  if err then
+    return nil, err
+  end
+  if #owners > 0 then
+    local user, team = lists[at_owner][1], lists[at_owner + 1][1]
+    found.owner = user and { table = "systemuser", id = user.systemuserid } or
+      team and { table = "team", id = team.teamid }
+    if not found.owner then
+      table.insert(found.lines, "the owner that the mapping named is neither a user nor a team")
+    end
+  end
+  return found
+end
+
+
+local function option(meta, name, label)
+  local hits = {}
+  for _, o in ipairs(meta.columns[name].options or {}) do
+    for _, l in ipairs(o.labels or { o.label }) do
+      if text.trim(l):lower() == text.trim(label):lower() and not hits[o.value] then
+        hits[o.value] = true
+        hits[#hits + 1] = o.value
+      end
+    end
+  end
+  if #hits == 1 then
+    return hits[1]
+  end
+  return broken(("%s.%s: %s option is called %q"):format(meta.logical, name,
+    #hits == 0 and "no" or "more than one", label))
+end
+
+-- ctx.bind(table, {column = value}): exactly one hit.
+local function bound(marker)
+  local meta, err = dynamics.table(marker.table)
+  if not meta then
+    return nil, err
+  end
+  local pairs_, keys = {}, text.keys(marker.where)
+  for _, name in ipairs(keys) do
+    pairs_[#pairs_ + 1] = { name, marker.where[name] }
+  end
+  local filter
+  filter, err = filter_of(meta, pairs_)
+  if not filter then
+    return nil, err or { kind = "data", text = "ctx.bind to " .. marker.table .. " names no value" }
+  end
+  local rows
+  rows, err = dynamics.query(marker.table, { select = { meta.id }, filter = filter, top = 2 })
+  if not rows then
+    return nil, err
+  elseif #rows ~= 1 then
+    return broken(("ctx.bind: %s rows of %s where %s"):format(#rows == 0 and "no" or "several",
+      marker.table, table.concat(keys, ", ")))
+  end
+  return { table = marker.table, id = rows[1][meta.id] }
+end
+
+---A mapping's answer as values for the CRM: labels become options, binds become look-ups, long
+---texts are cut.  (suspends)
+---@param logical string
+---@param v table
+---@return table|nil values, table|nil err
+function M.values(logical, v)
+  local meta, err = dynamics.table(logical)
+  if not meta then
+    return nil, err
+  end
+  local out = {}
+  for name, value in pairs(v) do
+    local column = meta.columns[name]
+    if not column then
+      local near = text.nearest(name, text.keys(meta.columns)) or "another"
+      return broken(("the mapping sets %s.%s: no such column; did you mean %s?"):format(logical,
+        name, near))
+    end
+    if type(value) == "table" and value["$bind"] then
+      value, err = bound(value["$bind"])
+    elseif type(value) == "string" and OPTIONS[column.type] then
+      value, err = option(meta, name, value)
+    elseif type(value) == "string" and TEXTS[column.type] and column.max and
+      (utf8.len(value) or #value) > column.max then
+      value = value:sub(1, (utf8.offset(value, column.max + 1) or #value + 1) - 1)
+    end
+    if value == nil then
+      return nil, err
+    end
+    out[name] = value
+  end
+  return out
+end
+
+---The account's country as the mapping writes it: a text, or a row of the table it looks up.
+---@param code string|nil  ISO 3166-1 alpha-2
+---@return table|nil values  {[column] = value}, empty without a code
+function M.country(code, known)
+  if not code then
+    return {}
+  end
+  local answer, err = host.map { call = "country.from_code", code = code }
+  if not answer then
+    return nil, err
+  end
+  local field, value = known.country.field, answer.value
+  if known.country.code then -- a look-up: by the ISO column of the row it names
+    local targets = known.metas.account.columns[field].targets or {}
+    value = { ["$bind"] = { table = targets[1], where = { [known.country.code] = code } } }
+  end
+  return value ~= json.null and { [field] = value } or {}
+end
+
+---The mapping's answer to a `create` or `update` question, as values for the CRM.  (suspends)
+---@param call string  "account.create" ...
+---@param deal table
+---@param v table  the default's answer
+---@param row table|nil
+function M.answer(call, deal, v, row)
+  local answer, err = host.map { call = call, d = deal, v = v, crm = row }
+  if not answer then
+    return nil, err
+  end
+  return M.values(call:match("^[^.]+"), answer.v)
+end
+
+---Columns a mapping adds on update, those only whose answer differs from its last one.  (suspends)
+---@param link table
+---@param deal table  the referral's side, canonical
+---@param row table
+---@return table|nil values, table|nil err
+function M.update(link, deal, row)
+  local answer, err = host.map { call = "opportunity.update", d = deal, v = {}, crm = row }
+  if not answer then
+    return nil, err
+  end
+  local fresh, last = {}, link.mapped or {}
+  for name, value in pairs(answer.v) do
+    local said = json.encode(value)
+    if last[name] ~= said then
+      fresh[name] = value
+      last[name] = said
+    end
+  end
+  link.mapped = next(last) and last or nil
+  if next(fresh) == nil then
+    return {}
+  end
+  return M.values("opportunity", fresh)
+end
+
+return M

@@ -1,0 +1,134 @@
+-- Flow g, "Dynamics 365 to Partner Center": writes what a plan says for the referral.  One PATCH
+-- with If-Match; a field outside the service's PATCH list makes it one PUT that carries
+-- everything ("Update a lead or opportunity"; reconcile rule 7).  It must never decide what is
+-- written.
+local canonical = require "canonical"
+local create_referral = require "flows.create_referral"
+local fields = require "fields"
+local partner_center = require "partner_center"
+
+local M = {}
+
+-- How a field's canonical value looks on the wire; others go as they are.
+local WIRE = {
+  value = canonical.wire_amount,
+  closing_date = function(date) return date .. "T00:00:00Z" end,
+  solutions = function(list, plan)
+    return create_referral.solution_tags(list, plan.to_partner.currency or plan.partner.currency)
+  end,
+}
+
+local function state_ops(ops, plan)
+  local pair = plan.pair
+  ops[#ops + 1] = { op = "replace", path = "/status", value = pair[1] }
+  ops[#ops + 1] = { op = "replace", path = "/substatus", value = pair[2] }
+  if pair[1] == "Closed" and pair[2] ~= "Won" then -- a reason is demanded
+    ops[#ops + 1] = { op = "replace", path = "/statusReason", value = plan.crm.reason or "Other" }
+  end
+end
+
+-- JSON Patch operations for a plan, and whether one of them needs a PUT.
+local function operations(plan)
+  local ops, put = {}, false
+  if plan.to_partner.help and not plan.partner.contact then -- it freezes with the first share
+    ops[1] = { op = "replace", path = "/customerProfile/team",
+      value = create_referral.members { plan.crm.contact } }
+  end
+  for _, field in ipairs(fields.rows) do
+    local value = plan.to_partner[field.name]
+    if field.name == "state" and value ~= nil then
+      state_ops(ops, plan)
+    elseif value ~= nil and field.path then
+      local wire = WIRE[field.name]
+      if wire and value ~= json.null then
+        value = wire(value, plan)
+      end
+      ops[#ops + 1] = { op = "replace", path = field.path, value = value }
+      put = put or field.by == "put"
+    end
+  end
+  return ops, put
+end
+
+local function edits_of(ops)
+  local edits = {}
+  for i, op in ipairs(ops) do
+    edits[i] = { path = op.path:sub(2):gsub("/", "."), value = op.value }
+  end
+  return edits
+end
+
+-- What Microsoft's copy is made of: the deal as Partner Center has it now, the help that the CRM
+-- asks, and people of the CRM where the deal has none.
+local function invitation(ours, known, crm)
+  local deal = canonical.from_partner(ours, nil, known)
+  deal.help = crm.help
+  deal.contact = deal.contact or crm.contact
+  if #deal.team == 0 then
+    deal.team = crm.team
+  end
+  return deal
+end
+
+-- The referral as the answer shows it, read again if the answer showed none.
+local function shown(id, referral, tag)
+  if referral == true then
+    return partner_center.get(id)
+  elseif referral then
+    return referral, tag
+  end
+  return nil, tag
+end
+
+local function send(ours, ops, put)
+  if #ops == 0 then
+    return ours
+  elseif put then
+    return shown(ours.id, partner_center.put(ours.id, ours.eTag, json.encode(ours), edits_of(ops)))
+  end
+  return shown(ours.id, partner_center.patch(ours.id, ours.eTag, ops))
+end
+
+---Writes plan.to_partner; help that was not asked before also makes Microsoft's copy.  turn.read is
+---then the referrals as they are afterwards.  (suspends)
+---@param turn Turn
+---@param plan Plan
+---@return true|nil, table|nil err
+function M.write(turn, plan)
+  local read, link = turn.read, turn.link
+  local answer, err = host.map { call = "referral.update", d = plan.partner, v = plan.to_partner,
+    crm = turn.row }
+  if not answer then
+    return nil, err
+  end
+  plan.to_partner = answer.v
+  read.ours, err = send(read.ours, operations(plan))
+  if not read.ours then
+    return nil, err
+  end
+  if plan.to_partner.help and not read.theirs then
+    link.ours.tag = read.ours.eTag
+    read.theirs, err = create_referral.make_theirs(link,
+      invitation(read.ours, turn.known, plan.crm))
+    if not read.theirs then
+      return nil, err
+    end
+  end
+  return true
+end
+
+---Writes the CRM row's id back to the referral of an inbound deal.  (suspends)
+---@param turn Turn
+---@return true|nil, table|nil err
+function M.write_crm_id(turn)
+  local read, id = turn.read, turn.link.crm.id
+  if canonical.given(read.ours.externalReferenceId) == id then
+    return true
+  end
+  local err
+  read.ours, err = send(read.ours,
+    { { op = "replace", path = fields.by_name.crm_id.path, value = id } }, false)
+  return read.ours and true, err
+end
+
+return M

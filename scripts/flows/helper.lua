@@ -1,0 +1,416 @@
+-- Flow d, "Partner Center to Dynamics 365 - Helper": reads and writes the CRM's side of a deal.
+-- A write is one change set, data and bookkeeping together, and shows the row as it is afterwards
+-- in the same request.  It must never decide what is written: deal.lua and merge.lua do.
+local audit = require "audit"
+local canonical = require "canonical"
+local details = require "flows.details"
+local dynamics = require "dynamics"
+local facts = require "facts"
+local links = require "links"
+local state = require "state"
+
+local M = {}
+
+
+local function read_of(id, known)
+  return { table = known.table, id = id, select = known.select, expand = known.expand }
+end
+
+---Reads the linked row with everything that travels, into turn.row and turn.tag.  (suspends)
+---@param turn Turn
+---@return true|nil, table|nil err
+function M.read(turn)
+  local known = turn.known
+  local row, tag = dynamics.get(known.table, turn.link.crm.id, known.select, known.expand)
+  if not row then
+    return nil, tag
+  end
+  turn.row, turn.tag = row, tag
+  return true
+end
+
+---Whether a deal that the CRM does not have yet is wanted there (rule 14).
+function M.wanted(link, deal)
+  local inbound = host.profile.settings.inbound
+  if inbound == nil and host.profile.stage == "staging" then
+    inbound = "linked"
+  end
+  if link.intent then
+    return true
+  end
+  return inbound == nil or inbound == "all" or (inbound == "linked" and deal.crm_id ~= nil)
+end
+
+
+local COLUMN = {
+  value = function(out, value, known)
+    out[known.deal_value.write] = value
+    if known.deal_value.write == "estimatedvalue" then
+      out.isrevenuesystemcalculated = false
+    end
+  end,
+  currency = function(out, code, known)
+    local currency = known.currencies.by_code[code]
+    if currency and known.deal_value.currency == "row" then
+      out[known.columns.currency] = { table = "transactioncurrency", id = currency.row }
+    end
+  end,
+  notes = function(out, value, known)
+    local column = known.columns.notes
+    local max = known.meta.columns[column].max
+    out[column] = value ~= json.null and audit.cut(value, max or 2000) or value
+  end,
+  help = function(out, code, known)
+    out[known.columns.help] = known.help_by_code[code] or json.null
+  end,
+}
+for _, name in ipairs { "closing_date", "visible", "microsoft_id", "id", "link" } do
+  local role = name == "id" and "identifier" or name
+  COLUMN[name] = function(out, value, known)
+    out[known.columns[role]] = value
+  end
+end
+
+-- name, state and solutions are written by steps of their own.
+local function columns_of(values, known)
+  local out = {}
+  for name, value in pairs(values) do
+    if COLUMN[name] then
+      COLUMN[name](out, value, known)
+    end
+  end
+  return out
+end
+
+local function name_max(known)
+  return known.meta.columns[known.columns.name].max or 300
+end
+
+local function set_audit(values, old, lines, known)
+  local column = known.columns.audit
+  local max = known.meta.columns[column].max
+  for _, line in ipairs(lines) do
+    old = audit.add(old, line, max, host.profile.settings.audit_max or 8000)
+  end
+  if #lines > 0 then
+    values[column] = old
+  end
+end
+
+
+local function add_solution(changes, parent, item, known, lines)
+  local s = known.solutions
+  local entry = facts.solution(known, item.id)
+  if not entry then
+    lines[#lines + 1] = "solution " .. item.id .. " is not in the CRM's table of Microsoft " ..
+      "solutions: add it there"
+    return
+  end
+  local values = {
+    [s.parent] = { table = known.table, id = parent },
+    [s.detail_lookup] = { table = s.detail, id = entry.row },
+    [s.name] = entry.name,
+  }
+  if s.price and item.price then
+    values[s.price] = item.price
+  end
+  if s.quantity and item.quantity then
+    values[s.quantity] = item.quantity
+  end
+  changes[#changes + 1] = { op = "create", table = s.table, id = host.uuid(), values = values }
+end
+
+local function solution_changes(changes, parent, wanted, present, known, lines)
+  local there, stays = {}, {}
+  for _, item in ipairs(present) do
+    there[item.id:lower()] = item
+  end
+  for _, item in ipairs(wanted) do
+    stays[item.id:lower()] = true
+    if not there[item.id:lower()] then
+      add_solution(changes, parent, item, known, lines)
+    end
+  end
+  for _, item in ipairs(present) do
+    if not stays[item.id:lower()] then
+      changes[#changes + 1] = { op = "delete", table = known.solutions.table, id = item.row }
+    end
+  end
+end
+
+-- Won and lost go by action, never by a plain state write ("WinOpportunity Action").
+local function close_change(changes, move, id, reason)
+  if not (move and move.action) then
+    return
+  end
+  local won = move.action == "win"
+  changes[#changes + 1] = { op = "action", name = won and "WinOpportunity" or "LoseOpportunity",
+    body = { Status = move.status, OpportunityClose = {
+      subject = won and "Won at Partner Center" or "Closed at Partner Center",
+      description = reason,
+      ["opportunityid@odata.bind"] = "/opportunities(" .. id .. ")",
+    } } }
+end
+
+
+-- A row id that follows from what it stands for, so that two deals of one new customer make one
+-- account: who comes second is told that it exists, looks again, and finds it.  If it is there
+-- and yet not found (renamed since, or inactive), the second clash makes another id.
+local function id_for(kind, match, clashes)
+  local seed = { kind = kind, match = match or json.null, salt = math.max(0, (clashes or 0) - 1),
+    organization = host.store.mark_get("organization") or "" }
+  local h = host.crypto.sha256(json.encode(seed))
+  return ("%s-%s-5%s-8%s-%s"):format(h:sub(1, 8), h:sub(9, 12), h:sub(14, 16), h:sub(18, 20),
+    h:sub(21, 32))
+end
+
+local function customer_changes(changes, deal, found, intent, known)
+  local account = found.account and found.account.accountid
+  if not account then
+    account = id_for("account", found.match.account, intent.clashes)
+    local country, bad = details.country(deal.customer.country, known)
+    if not country then
+      return nil, bad
+    end
+    local values, err = details.answer("account.create", deal, country)
+    if not values then
+      return nil, err
+    end
+    changes[#changes + 1] = { op = "create", table = "account", id = account, values = values }
+  end
+  local contact = found.contact and found.contact.contactid
+  if not contact and deal.contact then
+    contact = id_for("contact", { account, found.match.contact }, intent.clashes)
+    local values, err = details.answer("contact.create", deal, {})
+    if not values then
+      return nil, err
+    end
+    values.parentcustomerid = { table = "account", id = account }
+    changes[#changes + 1] = { op = "create", table = "contact", id = contact, values = values }
+  end
+  return { account = account, contact = contact }
+end
+
+local FIRST = { "value", "currency", "closing_date", "notes", "help", "visible", "microsoft_id",
+  "id", "link" }
+
+local function row_values(deal, found, customer, lines, known)
+  local first = {}
+  for _, name in ipairs(FIRST) do
+    first[name] = deal[name]
+  end
+  local v = columns_of(first, known)
+  v[known.columns.name] = audit.marked(deal.name or "(no name)", true, known.marks, name_max(known))
+  v[known.columns.sync] = true
+  local currency = v[known.columns.currency] -- look-ups that we bind ourselves are not the mapping's
+  v[known.columns.currency] = nil
+  local values, err = details.answer("opportunity.create", deal, v)
+  if not values then
+    return nil, err
+  end
+  values[known.columns.currency] = currency
+  values.parentaccountid = { table = "account", id = customer.account }
+  if customer.contact then
+    values.parentcontactid = { table = "contact", id = customer.contact }
+  end
+  if found.owner then
+    values.ownerid = found.owner
+  end
+  if deal.state == "new" then
+    values.statuscode = 2
+  end
+  set_audit(values, nil, lines, known)
+  return values
+end
+
+-- The row as it is after a write: what the next merge starts from.
+local function take_row(turn, row)
+  turn.row, turn.tag = row, row["@odata.etag"]
+  turn.link.crm.tag = turn.tag
+end
+
+local function shown_row(rows)
+  local row = rows and rows[1] and rows[1][1]
+  if row then
+    return row
+  end
+  return nil, { kind = "net", text = "the CRM did not show the row it wrote" }
+end
+
+-- The rows the intent names may be there already: made before a crash, or by the other of two runs.
+local function made_before(intent, known)
+  local row, err = dynamics.get(known.table, intent.row, known.select, known.expand)
+  if row then
+    return row
+  elseif err.kind == "absent" then
+    return false
+  end
+  return nil, err
+end
+
+local function create_changes(deal, found, intent, known)
+  local changes, lines = {}, found.lines
+  local customer, err = customer_changes(changes, deal, found, intent, known)
+  if not customer then
+    return nil, err
+  end
+  local children = {}
+  solution_changes(children, intent.row, deal.solutions, {}, known, lines)
+  if deal.currency and not known.currencies.by_code[deal.currency] then
+    lines[#lines + 1] = "currency " .. deal.currency .. " does not exist in the CRM: add it"
+    deal.currency, deal.value = nil, nil
+  end
+  table.insert(lines, 1, "Created from Partner Center: " .. (deal.link or deal.id))
+  local values
+  values, err = row_values(deal, found, customer, lines, known)
+  if not values then
+    return nil, err
+  end
+  changes[#changes + 1] = { op = "create", table = known.table, id = intent.row, values = values }
+  table.move(children, 1, #children, #changes + 1, changes)
+  close_change(changes, state.to_crm(deal.state, "open"), intent.row, deal.reason)
+  return changes, lines
+end
+
+---Links a row that carries the referral's identifier already; both sides then merge without a base.
+local function adopt(turn, id)
+  local link = turn.link
+  link.crm, link.intent = { table = turn.known.table, id = id }, nil
+  local ok, err = links.keep(link)
+  if not ok then
+    return nil, err
+  end
+  return nil, { kind = "conflict", text = "the row is in the CRM already: linked, now merged" }
+end
+
+-- Sends the change set of an intent; what was made is known from its answer alone.
+local function make(turn, intent, changes)
+  local link, known = turn.link, turn.known
+  link.crm = { table = known.table, id = intent.row }
+  link.intent = { crm = intent }
+  local ok, err = links.keep(link)
+  if not ok then
+    return nil, err
+  end
+  local done, changed, rows = dynamics.changes(changes, { read_of(intent.row, known) })
+  if not done then
+    if changed.kind == "conflict" then -- made already, or another deal made the account
+      intent.clashes = (intent.clashes or 0) + 1
+      links.keep(link)
+    end
+    return nil, changed
+  end
+  return shown_row(rows)
+end
+
+-- Goes on with an intent of an earlier run, if its rows were made.
+local function resume(turn)
+  local link, known = turn.link, turn.known
+  local intent = link.intent and link.intent.crm
+  if not intent then
+    return false
+  end
+  local row, err = made_before(intent, known)
+  if not row then
+    return row, err
+  end
+  link.crm, link.intent = { table = known.table, id = intent.row }, nil
+  take_row(turn, row)
+  return { deal = canonical.from_crm(row, known), lines = {} }
+end
+
+---Makes the row of an inbound deal, with account, contact and solutions, all or nothing; resumes
+---what an intent began.  (suspends)
+---@param turn Turn
+---@param deal table  canonical
+---@return table|nil  {deal= canonical, lines=, account_was="found"|"created"}
+function M.create(turn, deal)
+  local link, known = turn.link, turn.known
+  local made, err = resume(turn)
+  if made ~= false then
+    return made, err
+  end
+  local found
+  found, err = details.find(deal, known)
+  if not found then
+    return nil, err
+  elseif found.row then
+    return adopt(turn, found.row[known.key])
+  end
+  local intent = link.intent and link.intent.crm or { row = host.uuid() }
+  local changes, lines = create_changes(deal, found, intent, known)
+  if not changes then
+    return nil, lines
+  end
+  local row
+  row, err = make(turn, intent, changes)
+  if not row then
+    return nil, err
+  end
+  link.intent = nil
+  take_row(turn, row)
+  for _, line in ipairs(lines) do
+    host.store.note_add(link.id, "audit", { text = line })
+  end
+  return { deal = canonical.from_crm(row, known), lines = lines,
+    account_was = found.account and "found" or "created" }
+end
+
+-- Updating ---------------------------------------------------------------------------------
+
+local function update_values(turn, change, lines)
+  local known, row = turn.known, turn.row
+  local values = columns_of(change.to_crm, known)
+  for name, value in pairs(change.extra or {}) do
+    values[name] = value
+  end
+  local current = canonical.given(row[known.columns.name]) or ""
+  local bare = change.to_crm.name or canonical.strip_marks(current, known.marks)
+  local shown = audit.marked(bare, not change.failed, known.marks, name_max(known))
+  if shown ~= current then
+    values[known.columns.name] = shown
+  end
+  if change.move and change.move.state then
+    values.statecode, values.statuscode = 0, change.move.status
+  end
+  set_audit(values, row[known.columns.audit], lines, known)
+  return values
+end
+
+---Writes to the row, with audit text and mark, under its tag; turn.row is then the row as it is
+---afterwards.  (suspends)
+---@param turn Turn
+---@param change { to_crm: table, move: table|nil, extra: table|nil, failed: boolean|nil,
+---               reason: string|nil }  failed: the mark says so
+---@param lines string[]  for the audit text
+---@return table|nil crm, table|nil err  canonical, as it is afterwards
+function M.update(turn, change, lines)
+  local link, known = turn.link, turn.known
+  local id, changes = link.crm.id, {}
+  if change.to_crm.solutions then
+    solution_changes(changes, id, change.to_crm.solutions, known.solution_rows(turn.row), known,
+      lines)
+  end
+  local values = update_values(turn, change, lines)
+  if next(values) then
+    table.insert(changes, 1, { op = "update", table = known.table, id = id, tag = turn.tag,
+      values = values })
+  end
+  close_change(changes, change.move, id, change.reason)
+  if #changes == 0 then
+    link.crm.tag = turn.tag
+    return canonical.from_crm(turn.row, known)
+  end
+  local done, changed, rows = dynamics.changes(changes, { read_of(id, known) })
+  if not done then
+    return nil, changed
+  end
+  local row, err = shown_row(rows)
+  if not row then
+    return nil, err
+  end
+  take_row(turn, row)
+  return canonical.from_crm(row, known)
+end
+
+return M

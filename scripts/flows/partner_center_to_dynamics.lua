@@ -1,0 +1,157 @@
+-- Flow f, "Partner Center to Dynamics 365": hears that a referral changed, by callback or by the
+-- catch-up poll, finds its link, and wakes the deal.  An event is only a hint: of what it says, the
+-- GUID at the end of its address is used, nothing else (never its host).
+local links = require "links"
+local partner_center = require "partner_center"
+local text = require "text"
+
+local M = {}
+
+local OVERLAP_MS = 5 * 60 * 1000
+
+-- A referral whose link we do not know: read it, then find or make the link.
+local function wake_referral(id, trigger)
+  local link = links.by_referral(id)
+  if link then
+    return links.wake(link, trigger)
+  end
+  return host.queue.put { kind = "referral", lane = "referral:" .. id, key = "referral:" .. id,
+    payload = { id = id, trigger = trigger }, keep_payload = true }
+end
+
+---The handler of `event` jobs: a callback as it came.
+---@param payload {body: string}
+function M.event(payload)
+  local event = json.decode(payload.body)
+  local uri = type(event) == "table" and (event.ResourceUri or event.resourceUri)
+  local id = type(uri) == "string" and uri:match("([%x%-]+)/?$")
+  if not text.is_guid(id) then
+    host.log("warn", "a callback named no referral: left alone")
+    return true
+  end
+  wake_referral(id:lower(), "callback")
+  return true
+end
+
+-- Finds or makes the link of a referral as read; all in one step, so nobody comes between.
+local function link_of(referral)
+  local id = links.of_referral(referral)
+  if not id then
+    local link, err = links.make { engagement = referral.engagementId:lower() }
+    if not link then
+      return nil, err
+    end
+    return link.id
+  end
+  local link = links.get(id)
+  if not link.engagement then
+    link.engagement = referral.engagementId:lower()
+    local ok, err = links.keep(link)
+    if not ok then
+      return nil, err
+    end
+  end
+  return id
+end
+
+local function join(referral, trigger)
+  local id, err = link_of(referral)
+  if not id then
+    return nil, err
+  end
+  local ok
+  ok, err = host.store.alias_set(id, "referral", referral.id:lower())
+  if not ok then
+    return nil, err
+  end
+  links.wake(id, trigger)
+  return true
+end
+
+---The handler of `referral` jobs: an id without a link.  Absent is tried again: an event can be
+---ahead of what can be read.
+---@param payload {id: string, trigger: string}
+function M.referral(payload)
+  local known = links.by_referral(payload.id)
+  if known then
+    links.wake(known, payload.trigger)
+    return true
+  end
+  local referral, err = partner_center.get(payload.id)
+  if not referral then
+    return nil, err
+  end
+  return join(referral, payload.trigger)
+end
+
+-- Seen as it is now: by the reconcile, or by an earlier poll that woke it (a deal that fails is not
+-- woken again by every poll).
+local function seen(referral, link)
+  local tag = referral.eTag
+  if not link or not tag then
+    return false
+  end
+  for _, copy in ipairs { link.ours or false, link.theirs or false } do
+    if copy and copy.id == referral.id:lower() and copy.tag == tag then
+      return true
+    end
+  end
+  return link.polled ~= nil and link.polled[referral.id:lower()] == tag
+end
+
+local function note_seen(referral)
+  local link = links.get(links.by_referral(referral.id))
+  link.polled = link.polled or {}
+  link.polled[referral.id:lower()] = referral.eTag
+  return links.save(link)
+end
+
+local function poll_one(referral)
+  if not (text.is_guid(referral.id) and text.is_guid(referral.engagementId)) then
+    return true
+  end
+  local id = links.by_referral(referral.id)
+  if seen(referral, id and links.get(id)) then
+    return true
+  end
+  local ok, err = join(referral, "poll")
+  if not ok then
+    return nil, err
+  end
+  return note_seen(referral)
+end
+
+local function poll_page(rows, latest)
+  for _, referral in ipairs(rows) do
+    local ok, err = poll_one(referral)
+    if not ok then
+      return nil, err
+    end
+    if type(referral.updatedDateTime) == "string" and referral.updatedDateTime > latest then
+      latest = referral.updatedDateTime
+    end
+  end
+  return latest
+end
+
+---The handler of the poll's tick: what changed since the last mark, minus an overlap.
+---@return integer|nil  again in that many ms
+function M.poll()
+  local mark = host.store.mark_get("poll")
+  local since = mark or text.iso(host.now_ms())
+  local latest = since
+  local from = text.iso(text.ms(since) - OVERLAP_MS)
+  for rows, err in partner_center.changed_since(from) do
+    if not rows then
+      return nil, err
+    end
+    latest, err = poll_page(rows, latest)
+    if not latest then
+      return nil, err
+    end
+  end
+  host.store.mark_set("poll", latest)
+  return math.floor((host.profile.settings.poll_minutes or 10) * 60 * 1000)
+end
+
+return M

@@ -1,0 +1,504 @@
+---@meta
+-- What the host gives to scripts, for editors (lua-language-server). Loaded by nobody: the
+-- functions are C, in host/script/api*.c and json*.c. Environment failures return nil, err; caller
+-- mistakes raise. "(suspends)" may only be called from a task, outside coroutines of your own.
+
+---@alias err_kind "net"|"busy"|"auth"|"absent"|"conflict"|"remote"|"script"|"data"|"store"|"config"
+
+---@class err
+---@field kind err_kind
+---@field text string one line, no secret
+---@field status? integer HTTP status
+---@field wait_ms? integer of kind busy: not before
+
+-- ---- json ----
+
+---@class jsonlib
+---@field null lightuserdata what a decoded null is
+json = {}
+
+---@param text string
+---@return any value, err? err
+function json.decode(text) end
+
+---@param value any
+---@return string? text, err? err keys sorted, so equal values are equal texts
+function json.encode(value) end
+
+---@param t table
+---@return table t marked as an array, so that an empty one is []
+function json.array(t) end
+
+---@param t any
+---@return boolean
+function json.is_array(t) end
+
+---@param text string
+---@return userdata decimal exact; tostring gives the text, arithmetic raises
+function json.decimal(text) end
+
+---@param v any
+---@return boolean
+function json.is_decimal(v) end
+
+---@param value any
+---@return string text two spaces, for people
+function json.pretty(value) end
+
+-- ---- host ----
+
+---@class host
+---@field generation integer of these scripts, this profile, this mapping
+---@field version string
+---@field profile host.profile do not change it
+host = {}
+
+---@class host.profile
+---@field stage "production"|"staging"|"sandbox"
+---@field flows table<string, boolean>
+---@field settings table<string, any>
+---@field columns table
+---@field portal_url string
+---@field public_url? string
+---@field callback_path? string the path of callbacks, with its secret: for registering only
+---@field crm_url string
+---@field dir string
+
+---(suspends) Real time.
+---@param ms integer
+function host.sleep(ms) end
+
+---@return integer ms since 1970, UTC
+function host.now_ms() end
+
+---@return string version 4, lower case
+function host.uuid() end
+
+---@param n integer at most 4,096
+---@return string bytes
+function host.random(n) end
+
+---@param level "debug"|"info"|"warn"|"error"
+---@param text string identifiers, counts, kinds, milliseconds: no personal value
+function host.log(level, text) end
+
+---Says what this task did: becomes its run record; the last call wins.
+---@param run { flow?: string, link?: integer, trigger?: string, outcome?: string, detail?: table }
+function host.run(run) end
+
+---(suspends) Asks the mapping process.
+---@param question table
+---@return any answer, err? err
+function host.map(question) end
+
+---What C knows: version, pid, serving, queue, remotes, callbacks, reload, needs_restart.
+---@return table
+function host.status() end
+
+---Reads scripts, profile and mapping anew; the outcome stands in host.status().reload.
+---@return true? ok, err? err
+function host.reload() end
+
+---(suspends) Commands that run here: loads and checks a profile folder; host.map then asks it.
+---@param dir string
+---@return { problems: table[], profile?: table }? loaded, err? err
+function host.load(dir) end
+
+---Commands that run here: runs a function as a task of its own.
+---@param f fun()
+function host.spawn(f) end
+
+-- ---- host.http ----
+
+host.http = {}
+
+---@class host.request
+---@field remote? string name of a remote
+---@field path? string below its base, or an address that begins with it
+---@field url? string instead of both, in commands that run here: this machine only, no sign-in
+---@field method? string default GET
+---@field headers? table<string, string>
+---@field body? string
+---@field operations? integer what it counts as; batch items one by one
+---@field page? boolean a list or delta page: not counted as a request
+---@field max_answer? integer bytes
+
+---@class host.answer
+---@field status integer
+---@field headers table<string, string> names in lower case
+---@field body string
+---@field ms integer
+
+---(suspends) Leaves after the round's commit.
+---@param request host.request
+---@return host.answer? answer, err? err
+function host.http.request(request) end
+
+-- ---- host.store (each may suspend) ----
+
+host.store = {}
+
+---@param doc table
+---@return integer? id, err? err
+function host.store.link_add(doc) end
+
+---@param id integer
+---@return table? doc, err? err
+function host.store.link_get(id) end
+
+---@param id integer
+---@param doc table
+---@return true? ok, err? err
+function host.store.link_set(id, doc) end
+
+---@param after? integer
+---@param most? integer default 100
+---@return { id: integer, doc: table }[]? list, err? err
+function host.store.link_list(after, most) end
+
+---@param id integer
+---@param remote string
+---@param key string
+---@return true? ok, err? err conflict: it belongs to another link
+function host.store.alias_set(id, remote, key) end
+
+---@param remote string
+---@param key string
+---@return integer? id, err? err
+function host.store.alias_get(remote, key) end
+
+---@param remote string
+---@param key string
+---@return true? ok, err? err
+function host.store.alias_drop(remote, key) end
+
+---@param id integer
+---@param side string
+---@return table? base, err? err
+function host.store.base_get(id, side) end
+
+---@param id integer
+---@param side string
+---@param base table
+---@return true? ok, err? err
+function host.store.base_set(id, side, base) end
+
+---@param id integer 0: about no link
+---@param kind string
+---@param note table
+---@return integer? note, err? err
+function host.store.note_add(id, kind, note) end
+
+---@param note integer
+---@return true? ok, err? err
+function host.store.note_drop(note) end
+
+---@class host.note
+---@field note integer
+---@field link integer
+---@field at_ms integer
+---@field kind string
+---@field doc table
+
+---@param id? integer
+---@param kind? string
+---@param most? integer default 100
+---@return host.note[]? list, err? err newest first
+function host.store.note_list(id, kind, most) end
+
+---@param name string
+---@return string? value, err? err
+function host.store.mark_get(name) end
+
+---@param name string
+---@param value? string nil drops it
+---@return true? ok, err? err
+function host.store.mark_set(name, value) end
+
+---@class host.run_row
+---@field id integer
+---@field at_ms integer
+---@field flow string
+---@field link integer
+---@field trigger string
+---@field outcome string
+---@field ms integer
+---@field requests integer
+---@field operations integer
+---@field calls table<string, integer>
+---@field generation integer
+---@field detail table
+
+---@param which { link?: integer, after?: integer, most?: integer }
+---@return host.run_row[]? list, err? err newest first; with after: oldest first
+function host.store.run_list(which) end
+
+-- ---- host.queue ----
+
+host.queue = {}
+
+---@class host.put
+---@field kind string
+---@field lane? string jobs of one lane run one after the other
+---@field key? string one waiting job per key
+---@field payload? table
+---@field delay_ms? integer
+---@field keep_payload? boolean the waiting job of that key keeps its own
+
+---@param job host.put
+---@return integer? id, err? err
+function host.queue.put(job) end
+
+---@class host.job
+---@field id integer
+---@field kind string
+---@field lane string
+---@field key string
+---@field payload table
+---@field due_ms integer
+---@field attempt integer
+---@field state "waiting"|"running"|"dead"
+---@field why? err_kind of the last failure
+---@field text string its text
+---@field created_ms integer
+---@field generation integer
+
+---@param which { state?: "waiting"|"running"|"dead", after?: integer, most?: integer }
+---@return host.job[]? list, err? err
+function host.queue.list(which) end
+
+---@param id? integer nil: all dead letters
+---@return integer? count, err? err
+function host.queue.retry(id) end
+
+---@class host.stats
+---@field waiting integer
+---@field due integer
+---@field running integer
+---@field dead integer
+---@field oldest_due_ms integer
+
+---@return host.stats? stats, err? err
+function host.queue.stats() end
+
+-- ---- host.docs: the practice environment's rows, and JSON edited as text ----
+
+host.docs = {}
+
+---@param collection string
+---@param id string
+---@param body table|string a table, or JSON text
+---@param keys? (string|false)[] up to four
+---@return integer? tag, err? err
+function host.docs.put(collection, id, body, keys) end
+
+---@param collection string
+---@param id string
+---@return table? body, integer|err|nil tag
+function host.docs.get(collection, id) end
+
+---@param collection string
+---@param id string
+---@return string? text, integer|err|nil tag
+function host.docs.get_text(collection, id) end
+
+---@param collection string
+---@param id string
+---@return boolean? was, err? err
+function host.docs.drop(collection, id) end
+
+---@param collection string
+---@param query? { at?: integer, key?: string, after?: string, after_tag?: integer, most?: integer }
+---@return { id: string, tag: integer, body: table }[]? list, err? err
+function host.docs.find(collection, query) end
+
+---@param collection string
+---@return integer? n, err? err
+function host.docs.count(collection) end
+
+---@param text string
+---@param path string $.a.b[0]
+---@param value string JSON text
+---@return string? text, err? err other members byte for byte
+function host.docs.json_set(text, path, value) end
+
+---@param text string
+---@param path string
+---@return string? text, err? err
+function host.docs.json_remove(text, path) end
+
+-- ---- host.crypto ----
+
+host.crypto = {}
+
+---@param bytes string
+---@return string hex
+function host.crypto.sha256(bytes) end
+
+---@param bytes string
+---@param url? boolean base64url without padding
+---@return string text
+function host.crypto.base64(bytes, url) end
+
+---@param text string
+---@param url? boolean
+---@return string? bytes
+function host.crypto.unbase64(text, url) end
+
+---@class host.issue
+---@field common_name string
+---@field organization? string
+---@field bits? integer default 2,048
+---@field from_ms? integer default now
+---@field days? integer default 30; below 0: expired
+---@field ca_key? string PEM; without: a root
+---@field ca_cert? string PEM
+
+---@param issue host.issue
+---@return string? key_pem, string|err cert_pem
+function host.crypto.issue(issue) end
+
+---@param key_pem string
+---@param cert_pem string
+---@param algorithm "RS256"|"PS256"
+---@param bytes string
+---@return string? signature, err? err
+function host.crypto.sign(key_pem, cert_pem, algorithm, bytes) end
+
+---@param cert_pem string
+---@param algorithm "RS256"|"PS256"
+---@param bytes string
+---@param signature string
+---@return boolean
+function host.crypto.verify(cert_pem, algorithm, bytes, signature) end
+
+---@param cert_pem string
+---@return string? sha1, string|err sha256 bytes
+function host.crypto.thumbprints(cert_pem) end
+
+-- ---- commands that run here only ----
+
+---@class host.incoming
+---@field method string
+---@field path string as received, without query
+---@field query? string
+---@field target string path and query
+---@field host string
+---@field headers table<string, string> names in lower case
+---@field body string
+
+---@class host.listening
+---@field address? string default 127.0.0.1
+---@field port? integer 0: any
+---@field methods? string
+---@field max_body? integer
+---@field handler fun(request: host.incoming): integer?, table<string, string>?, string? nil: drop
+
+---Each request is a task of its own; its answer leaves after the round's commit.
+---@param listening host.listening
+---@return { port: integer, close: fun() }? server, err? err
+function host.serve(listening) end
+
+host.control = {}
+
+---@param path string of the socket
+---@param handler fun(command: string, args: string[], request: table): string?, integer?
+---@return { close: fun() }? listener, err? err
+function host.control.listen(path, handler) end
+
+---(suspends)
+---@param path string
+---@param command string
+---@param args? string[]
+---@return { exit: integer, out: string }? answer, err? err
+function host.control.call(path, command, args) end
+
+host.file = {}
+
+---@param path string
+---@return string? text, err? err kind absent: no such file
+function host.file.read(path) end
+
+---@param path string
+---@param text string
+---@param mode? integer default 0644
+---@return true? ok, err? err whole or not at all
+function host.file.write(path, text, mode) end
+
+---@param folder string
+---@return string[]? names, err? err sorted
+function host.file.list(folder) end
+
+---@param path string
+---@return "file"|"folder"|"other"|false
+function host.file.exists(path) end
+
+---@param path string
+---@param mode? integer default 0755
+---@return true? ok, err? err fine if it is there
+function host.file.mkdir(path, mode) end
+
+---@param path string a folder goes with all that is in it
+---@return true? ok, err? err
+function host.file.remove(path) end
+
+---@return string path a new folder of mode 0700
+function host.file.tempdir() end
+
+---@return string path
+function host.file.cwd() end
+
+---@param name string
+---@return string?
+function host.file.getenv(name) end
+
+host.child = {}
+
+---@class host.child
+local child = {} -- luacheck: ignore 241
+
+---@class host.child_spec
+---@field path? string default: this program
+---@field argv? string[] the words behind the program's name
+---@field env? table<string, string> added to this process's own
+---@field dir? string
+
+---@param spec host.child_spec
+---@return host.child? child, err? err one that is forgotten is killed
+function host.child.start(spec) end
+
+---@return integer
+function child:pid() end
+
+---@param signal? "TERM"|"KILL"|"HUP"|"INT"|"STOP"|"CONT"|"USR1"|"USR2"
+function child:kill(signal) end
+
+---(suspends)
+---@return { exit?: integer, signal?: integer }
+function child:wait() end
+
+---(suspends) The next line of its output (1 and 2 together).
+---@param timeout_ms? integer default 10,000
+---@return string? line nil at the end, or too late
+function child:line(timeout_ms) end
+
+---@return string output everything so far
+function child:output() end
+
+-- ---- commands ----
+
+---@class command scripts/commands/NAME.lua returns one
+---@field help string one line
+---@field where "host"|"here"
+---@field usage? string
+---@field run fun(cmd: cmd): integer|boolean|nil, err? exit status: 0 done, 1 failed, 2 usage
+
+---@class cmd
+---@field args string[] every word behind the name, options too (scripts/words.lua reads them)
+---@field width integer
+---@field color boolean
+---@field tty boolean
+---@field cwd string the caller's folder
+---@field profile? string the profile folder as the caller wrote it
+---@field out fun(text: string)
+---@field err fun(text: string)

@@ -1,0 +1,185 @@
+-- Finding and making links (reconcile rule 2).  A link joins one engagement and one CRM row; its
+-- keys are aliases, unique in the state, so whoever comes second finds what the first one made.
+-- Everything here happens between two suspensions: a look and the write behind it cannot be
+-- parted. It must never ask a service.
+local canonical = require "canonical"
+
+local M = {}
+
+---@class Link
+---@field id integer
+---@field state "open"|"suspended"|"deleted"|"gone"  why it is at rest, if it is
+---@field crm {table: string, id: string, tag: string|nil}|nil
+---@field engagement string|nil
+---@field ours {id: string, tag: string|nil}|nil
+---@field theirs {id: string, tag: string|nil}|nil
+---@field intent table|nil   what we are about to create (rules 8, 9)
+---@field told {hash: string}|nil   what the seller was last told
+---@field polled table<string, string>|nil   referral -> tag that the poll has woken it for
+---@field pending string[]|nil  lines for the audit text with the next real write
+
+local function row_key(crm_table, id)
+  return crm_table .. "/" .. id:lower()
+end
+
+---@return Link|nil
+function M.get(id)
+  local link = host.store.link_get(id)
+  if link then
+    link.id = id
+  end
+  return link
+end
+
+function M.save(link)
+  local id = link.id
+  link.id = nil
+  local ok, err = host.store.link_set(id, link)
+  link.id = id
+  return ok, err
+end
+
+function M.by_referral(id)
+  return host.store.alias_get("referral", id:lower())
+end
+
+function M.by_engagement(id)
+  return host.store.alias_get("engagement", id:lower())
+end
+
+function M.by_row(crm_table, id)
+  return host.store.alias_get("row", row_key(crm_table, id))
+end
+
+-- Adds the keys a link has by now; a key that is another link's is a conflict.
+local function claim(link)
+  local keys = {}
+  if link.engagement then
+    keys[#keys + 1] = { "engagement", link.engagement:lower() }
+  end
+  for _, copy in ipairs { link.ours or false, link.theirs or false } do
+    if copy then
+      keys[#keys + 1] = { "referral", copy.id:lower() }
+    end
+  end
+  if link.crm then
+    keys[#keys + 1] = { "row", row_key(link.crm.table, link.crm.id) }
+  end
+  for _, key in ipairs(keys) do
+    local ok, err = host.store.alias_set(link.id, key[1], key[2])
+    if not ok then
+      return nil, err
+    end
+  end
+  return true
+end
+
+---Saves a link and claims its keys, in this step's commit.
+---@param link Link
+function M.keep(link)
+  local ok, err = M.save(link)
+  if not ok then
+    return nil, err
+  end
+  return claim(link)
+end
+
+---Saves a link with what both sides hold now, as the bases of the next merge, in one commit.
+---@param crm table  canonical
+---@param partner table  canonical
+function M.keep_bases(link, crm, partner)
+  local ok, err = M.keep(link)
+  if ok then
+    ok, err = host.store.base_set(link.id, "crm", canonical.base(crm))
+  end
+  if ok then
+    ok, err = host.store.base_set(link.id, "partner", canonical.base(partner))
+  end
+  return ok, err
+end
+
+---Whether this is news to the seller: the same things are told once (reconcile rule 11).
+---@param what any  what would be told, with the values it depends on
+---@return boolean
+function M.told(link, what)
+  local hash = host.crypto.sha256(json.encode(what))
+  if link.told and link.told.hash == hash then
+    return false
+  end
+  link.told = { hash = hash }
+  return true
+end
+
+---Our own organisation at Partner Center is learned from the first referral that is ours.
+function M.learn_organization(ours)
+  if not host.store.mark_get("own_organization") then
+    host.store.mark_set("own_organization", ours.organizationId)
+  end
+end
+
+---Makes a link from what is known; the caller has looked for its keys in this very step.
+---@param doc table
+---@return Link|nil, table|nil
+function M.make(doc)
+  doc.state = "open"
+  local id, err = host.store.link_add(doc)
+  if not id then
+    return nil, err
+  end
+  doc.id = id
+  local ok
+  ok, err = claim(doc)
+  if not ok then
+    return nil, err
+  end
+  return doc
+end
+
+-- Which copy of an engagement is ours: not Microsoft's, and of our own organisation once known.
+local function is_ours(referral)
+  if referral.organizationId == "msft" then
+    return false
+  end
+  local own = host.store.mark_get("own_organization")
+  return own == nil or referral.organizationId == own
+end
+
+---@param referrals table[]  an engagement's copies
+---@return table|nil ours, table|nil theirs
+function M.copies(referrals)
+  local ours, theirs
+  for _, referral in ipairs(referrals) do
+    if referral.organizationId == "msft" then
+      theirs = theirs or referral
+    elseif is_ours(referral) then
+      ours = ours or referral
+    end
+  end
+  return ours, theirs
+end
+
+---The link a referral belongs to: by engagement, else by the CRM row it names.
+---@param referral table
+---@return integer|nil
+function M.of_referral(referral)
+  local id = M.by_engagement(referral.engagementId)
+  if id then
+    return id
+  end
+  local row = referral.externalReferenceId
+  if type(row) == "string" and row ~= "" then
+    return M.by_row("opportunity", row)
+  end
+  return nil
+end
+
+---Puts a deal's reconcile in its lane.
+---@param id integer
+---@param trigger string  "callback" "poll" "delta" "start" ...
+---@param delay_ms integer|nil
+function M.wake(id, trigger, delay_ms)
+  return host.queue.put { kind = "deal", lane = "link:" .. id, key = "deal:" .. id,
+    payload = { link = id, trigger = trigger }, delay_ms = delay_ms, keep_payload = true }
+end
+
+return M

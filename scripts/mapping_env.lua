@@ -1,0 +1,194 @@
+--- What a mapping file sees: a few basic functions, `string table math utf8`, `null` and `ctx`.
+-- Owns the fold table and the country index.  Every file gets an environment of its own, so that no
+-- file can change what another one sees.  It must never hand out a function that reaches further:
+-- no clock, no random number, no global of the host.
+
+local text = require "text"
+
+local M = {}
+
+local BASIC = { "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal",
+  "rawget", "rawlen", "rawset", "select", "setmetatable", "tonumber", "tostring", "type",
+  "_VERSION" }
+local LIBRARIES = { string = string, table = table, math = math, utf8 = utf8 }
+-- the same question has the same answer
+local LEFT_OUT = { math = { random = true, randomseed = true } }
+
+
+-- first, last, step, and what is added: capital to small letter beyond ASCII
+local CAPITALS = {
+  { 0xC0, 0xD6, 1, 32 }, { 0xD8, 0xDE, 1, 32 },                               -- Latin-1
+  { 0x100, 0x12E, 2, 1 }, { 0x132, 0x136, 2, 1 }, { 0x139, 0x147, 2, 1 },     -- Latin Ext-A
+  { 0x14A, 0x176, 2, 1 }, { 0x178, 0x178, 1, -121 }, { 0x179, 0x17D, 2, 1 },
+  { 0x386, 0x386, 1, 38 }, { 0x388, 0x38A, 1, 37 }, { 0x38C, 0x38C, 1, 64 },  -- Greek
+  { 0x38E, 0x38F, 1, 63 }, { 0x391, 0x3A1, 1, 32 }, { 0x3A3, 0x3AB, 1, 32 },
+  { 0x400, 0x40F, 1, 80 }, { 0x410, 0x42F, 1, 32 }, { 0x460, 0x480, 2, 1 },   -- Cyrillic
+  { 0x48A, 0x4BE, 2, 1 }, { 0x4D0, 0x52E, 2, 1 },
+}
+local OTHERS = { [0xDF] = "ss", [0x130] = "i", [0x17F] = "s", [0x3C2] = "σ", [0xAA] = "a",
+  [0xBA] = "o", [0xB2] = "2", [0xB3] = "3", [0xB9] = "1", [0xFB00] = "ff", [0xFB01] = "fi",
+  [0xFB02] = "fl", [0x2011] = "-", [0xAD] = "", [0x200B] = "", [0xFEFF] = "" }
+
+local FOLDED = {}
+for _, range in ipairs(CAPITALS) do
+  for code = range[1], range[2], range[3] do
+    FOLDED[utf8.char(code)] = utf8.char(code + range[4])
+  end
+end
+for code = 0xFF01, 0xFF5E do FOLDED[utf8.char(code)] = string.char(code - 0xFEE0):lower() end
+for code = 0x2000, 0x200A do FOLDED[utf8.char(code)] = " " end
+for _, code in ipairs { 0xA0, 0x202F, 0x205F, 0x3000 } do FOLDED[utf8.char(code)] = " " end
+for code, to in pairs(OTHERS) do FOLDED[utf8.char(code)] = to end
+
+--- Text for comparing names: width, case and spaces no longer matter.  Of NFKC and case folding
+--- this is what names need: ASCII and full-width forms, Latin-1, Latin Extended-A, Greek, Cyrillic.
+--- Not done: half-width katakana, and accents written as combining marks.
+---@param value any
+---@return string
+function M.fold(value)
+  local s = tostring(value or ""):lower():gsub("[\xC2-\xF4][\x80-\xBF]*", FOLDED)
+  return text.trim((s:gsub("%s+", " ")))
+end
+
+
+local ALIASES = { UK = "GB", EL = "GR" } -- codes in use that ISO does not hand out
+
+-- Folded name -> code; false where two countries share a name.  All names of a country are folded
+-- in one go: one by one takes almost twice as long.
+local function index_of(countries, wanted)
+  local index = {}
+  for code, names in pairs(countries) do
+    local lists = {}
+    for language, list in pairs(names) do
+      if wanted(language) then lists[#lists + 1] = list end
+    end
+    for key in M.fold(table.concat(lists, "|")):gmatch("[^|]+") do
+      local known = index[key]
+      index[key] = (known == nil or known == code) and code
+    end
+  end
+  return index
+end
+
+local function is_english(language) return language == "en" or language == "alpha_3" end
+
+--- ISO 3166-1 with names in all languages.  The table is loaded with the first question, the index
+--- over all languages with the first name that is not English.  A name that two countries share (in
+--- the translations there are some) is no country.
+---@param load fun(): table  the table that vendor/make-countries wrote
+---@return {to_code: function, name_of: function}
+function M.countries(load)
+  local countries, english, all
+  local function known()
+    if not countries then
+      countries = load()
+      english = index_of(countries, is_english)
+    end
+    return countries
+  end
+  local function to_code(value)
+    if type(value) ~= "string" then return nil end
+    local upper = text.trim(value):upper()
+    if known()[upper] or ALIASES[upper] then return ALIASES[upper] or upper end
+    local key = M.fold(value)
+    if english[key] then return english[key] end
+    all = all or index_of(countries, function(language) return not is_english(language) end)
+    return all[key] or nil
+  end
+  local function name_of(code, language)
+    local names = type(code) == "string" and known()[code:upper()]
+    if not names then return nil end
+    language = (language or "en"):gsub("-", "_")
+    local list = names[language] or names[language:match("^%a+")] or names.en
+    return list:match("^[^|]+")
+  end
+  return { to_code = to_code, name_of = name_of }
+end
+
+
+local function refuse_write(what)
+  return function(_, name)
+    error(("%s is read only: `%s` cannot be set; write `local %s`"):format(what, tostring(name),
+      tostring(name)), 2)
+  end
+end
+
+-- A read-only table whose unknown members raise, with the nearest name; computed ones are asked for
+-- each time.
+local function sealed(what, members, computed)
+  return setmetatable({}, {
+    __index = function(_, name)
+      local value = members[name]
+      if computed and computed[name] then return computed[name]() end
+      if value == nil then
+        local near = text.nearest(tostring(name), text.keys(members))
+        error(("%s has no `%s`%s"):format(what, tostring(name),
+          near and "; did you mean `" .. near .. "`?" or ""), 2)
+      end
+      return value
+    end,
+    __newindex = refuse_write(what),
+    __metatable = "locked",
+  })
+end
+
+local function setting_of(settings)
+  return function(name)
+    local value = settings[name]
+    if value == nil then
+      local near = text.nearest(tostring(name), text.keys(settings))
+      error(("there is no setting `%s`%s"):format(tostring(name),
+        near and "; did you mean `" .. near .. "`?" or ""), 2)
+    end
+    return value
+  end
+end
+
+-- ctx.bind(table, {column = value}): a marker that the flow resolves.
+local function bind(name, where)
+  if type(name) ~= "string" or type(where) ~= "table" then
+    error("ctx.bind wants a table's name and { column = value }", 2)
+  end
+  local copy = {}
+  for column, value in pairs(where) do
+    if type(column) ~= "string" or type(value) == "table" or type(value) == "function" then
+      error("ctx.bind(" .. name .. "): { column = value } wants names and plain values", 2)
+    end
+    copy[column] = value
+  end
+  if next(copy) == nil then error("ctx.bind(" .. name .. "): there is no value to look for", 2) end
+  return { ["$bind"] = { table = name, where = copy } }
+end
+
+local function ctx_of(world)
+  return sealed("ctx", { setting = setting_of(world.settings), fold = M.fold, bind = bind,
+    country = sealed("ctx.country", world.country), log = world.log }, { today = world.today })
+end
+
+local function copied(library, left_out)
+  local copy = {}
+  for name, value in pairs(library) do
+    if not (left_out and left_out[name]) then copy[name] = value end
+  end
+  return copy
+end
+
+--- A fresh environment for one file.
+---@param world {settings: table, country: table, today: function, log: function}|nil  nil: no ctx
+---@return table
+function M.new(world)
+  local members = { null = json.null, ctx = world and ctx_of(world) }
+  for _, name in ipairs(BASIC) do members[name] = _G[name] end
+  for name, library in pairs(LIBRARIES) do members[name] = copied(library, LEFT_OUT[name]) end
+  return setmetatable(members, {
+    __index = function(_, name)
+      local near = text.nearest(tostring(name), text.keys(members))
+      error(("`%s` is not known here%s"):format(tostring(name),
+        near and "; did you mean `" .. near .. "`?" or ""), 2)
+    end,
+    __newindex = refuse_write("a mapping file's environment"),
+    __metatable = "locked",
+  })
+end
+
+return M

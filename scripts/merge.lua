@@ -1,0 +1,220 @@
+-- The merge of one deal, field by field, against two bases (reconcile rules 1, 5, 6).  Pure:
+-- takes the two canonical deals and bases, gives a plan.  It must never read, write, or ask.
+local canonical = require "canonical"
+local fields = require "fields"
+local state = require "state"
+
+local M = {}
+
+---@class Plan
+---@field to_crm table<string, any>      field -> value to write there (json.null clears)
+---@field to_partner table<string, any>  field -> value to write there
+---@field conflicts table[]  {field=, crm=, partner=, kept="crm"|"partner"}
+---@field told table[]       {field=, why=} what cannot travel, said once
+
+local function changed(group, side, base)
+  for _, field in ipairs(group.rows) do
+    if not canonical.same(field, side[field.name], base[field.name]) then
+      return true
+    end
+  end
+  return false
+end
+
+local function equal(group, crm, partner)
+  for _, field in ipairs(group.rows) do
+    if not canonical.same(field, crm[field.name], partner[field.name]) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Members of b that a's set lost or gained since base, applied to the other side's set.
+local function merge_set(mine, base, other)
+  local function index(list)
+    local out = {}
+    for _, item in ipairs(list or {}) do
+      out[tostring(item.id):lower()] = item
+    end
+    return out
+  end
+  local i_mine, i_base, i_other = index(mine), index(base), index(other)
+  local out = json.array {}
+  for _, item in ipairs(other or {}) do
+    local id = tostring(item.id):lower()
+    if not (i_base[id] and not i_mine[id]) then -- not removed by us
+      out[#out + 1] = item
+    end
+  end
+  for _, item in ipairs(mine or {}) do
+    local id = tostring(item.id):lower()
+    if not i_other[id] and not i_base[id] then -- added by us
+      out[#out + 1] = item
+    end
+  end
+  return out
+end
+
+local function send(plan, target, field, value)
+  plan[target][field.name] = value == nil and json.null or value
+end
+
+-- One side changed: its values go to the other, as far as the table lets them.
+local function one_way(plan, group, from, to)
+  for _, field in ipairs(group.rows) do
+    local way = to == plan.crm and "to_crm" or "to_partner"
+    if canonical.same(field, from[field.name], to[field.name]) then
+      goto continue
+    end
+    if field[way] == "update" then
+      send(plan, way, field, from[field.name])
+    end
+    ::continue::
+  end
+end
+
+local function both_ways_set(plan, field, crm, partner, crm_base, partner_base)
+  local merged = merge_set(crm[field.name], crm_base[field.name], partner[field.name])
+  merged = merge_set(partner[field.name], partner_base[field.name], merged)
+  local probe = { name = field.name, kind = "set" }
+  if not canonical.same(probe, merged, partner[field.name]) then
+    send(plan, "to_partner", field, merged)
+  end
+  if not canonical.same(probe, merged, crm[field.name]) then
+    send(plan, "to_crm", field, merged)
+  end
+end
+
+-- Help and visibility only ever rise: once true or set they stay (rule 6).
+local function rise(plan, group, crm, partner)
+  for _, field in ipairs(group.rows) do
+    local c, p = crm[field.name], partner[field.name]
+    if c and not p then
+      send(plan, "to_partner", field, c)
+    elseif p and not c then
+      send(plan, "to_crm", field, p)
+    elseif c ~= p then
+      send(plan, "to_crm", field, p) -- a help code that was asked cannot be changed any more
+      plan.told[#plan.told + 1] = { field = field.name, why = "fixed" }
+    end
+  end
+end
+
+local function merge_state(plan, crm, partner, crm_base, partner_base)
+  local crm_moved = crm.state ~= crm_base.state
+  local partner_moved = partner.state ~= partner_base.state
+  if not (crm_moved or partner_moved) then
+    return
+  end
+  if state.agree(partner.state, crm.state) and not (partner.state == "new" and crm_moved) and
+    not (partner.state == "active" and partner_moved and crm.state == "hold") then
+    return
+  end
+  local newly_closed = partner_moved and state.closed[partner.state]
+  if partner_moved and (newly_closed or not crm_moved) then
+    local move = state.to_crm(partner.state, crm.state)
+    if move then
+      plan.to_crm.state = partner.state
+      plan.crm_move = move
+    elseif state.closed[crm.state] and state.closed[partner.state] then
+      plan.conflicts[#plan.conflicts + 1] =
+        { field = "state", crm = crm.state, partner = partner.state, kept = "crm" }
+    end
+    return
+  end
+  local pair = state.to_partner(partner.state, crm.state)
+  if pair then
+    plan.to_partner.state = crm.state
+    plan.pair = pair
+  elseif pair == nil then
+    local why = state.closed[partner.state] and "closed" or "move"
+    plan.told[#plan.told + 1] = { field = "state", why = why }
+  end
+end
+
+local function winner(group, resolve, crm, partner, crm_base, partner_base)
+  local field = group.rows[1]
+  if resolve then
+    local side = resolve(field, crm, partner, crm_base, partner_base)
+    if side then
+      return side
+    end
+  end
+  return field.conflict or "crm"
+end
+
+local function conflict(plan, group, kept)
+  for _, field in ipairs(group.rows) do
+    local c, p = plan.crm[field.name], plan.partner[field.name]
+    if not canonical.same(field, c, p) then
+      table.insert(plan.conflicts, { field = field.name, crm = c, partner = p, kept = kept })
+    end
+  end
+end
+
+-- What is fixed at creation: a later edit in the CRM is told, nothing travels.
+local function fixed(plan, group, crm, crm_base)
+  local field = group.rows[1]
+  if crm_base[field.name] ~= nil and changed(group, crm, crm_base) then
+    plan.told[#plan.told + 1] = { field = field.name, why = "read-only" }
+  end
+end
+
+local function merge_group(plan, group, crm, partner, crm_base, partner_base, resolve)
+  local first = group.rows[1]
+  if first.to_crm ~= "update" and first.to_partner ~= "update" then
+    if first.to_partner == "create" then
+      fixed(plan, group, crm, crm_base)
+    end
+    return
+  elseif first.kind == "set" then
+    return both_ways_set(plan, first, crm, partner, crm_base, partner_base)
+  elseif first.conflict == "rise" then
+    return rise(plan, group, crm, partner)
+  elseif first.to_partner == false or first.to_crm == false then
+    -- owned by one side: the other is put right whatever it says (rule 8)
+    return one_way(plan, group, first.to_partner == false and partner or crm,
+      first.to_partner == false and crm or partner)
+  end
+  local crm_moved = changed(group, crm, crm_base)
+  local partner_moved = changed(group, partner, partner_base)
+  if equal(group, crm, partner) or not (crm_moved or partner_moved) then
+    return
+  elseif crm_moved and partner_moved then
+    local kept = winner(group, resolve, crm, partner, crm_base, partner_base)
+    conflict(plan, group, kept)
+    crm_moved = kept == "crm"
+  end
+  one_way(plan, group, crm_moved and crm or partner, crm_moved and partner or crm)
+end
+
+---@param crm table  canonical, as read
+---@param partner table
+---@param crm_base table
+---@param partner_base table
+---@param resolve function|nil  (field, crm, partner, crm_base, partner_base) -> "crm"|"partner"|nil
+---@return Plan
+function M.plan(crm, partner, crm_base, partner_base, resolve)
+  local plan = {
+    to_crm = {}, to_partner = {}, conflicts = {}, told = {}, crm = crm, partner = partner,
+  }
+  for _, group in ipairs(fields.groups) do
+    if group.name == "state" then
+      merge_state(plan, crm, partner, crm_base, partner_base)
+    else
+      merge_group(plan, group, crm, partner, crm_base, partner_base, resolve)
+    end
+  end
+  if plan.to_partner.help then -- help implies visible, on both sides, and that can't be taken back
+    plan.to_partner.visible = not partner.visible or nil
+    plan.to_crm.visible = not crm.visible or nil
+  end
+  return plan
+end
+
+function M.empty(plan)
+  return next(plan.to_crm) == nil and next(plan.to_partner) == nil
+end
+
+return M

@@ -1,0 +1,40 @@
+-- A job that failed for good says so where the seller looks: on the row.
+local audit = require "audit"
+local facts = require "facts"
+local helper = require "flows.helper"
+local links = require "links"
+
+local M = {}
+
+---The handler of `report` jobs.
+---@param payload {job: string, payload: table, kind: string, text: string}
+function M.job(payload)
+  local id = payload.job == "deal" and payload.payload.link
+  local link = id and links.get(id)
+  if not link or not link.crm or link.state ~= "open" then
+    return true
+  end
+  local line = "Not synchronised: " .. payload.text
+  if not links.told(link, line) then
+    return true
+  end
+  local known, err = facts.get()
+  if not known then
+    return nil, err
+  end
+  local turn = { link = link, known = known, trigger = "report" }
+  local ok
+  ok, err = helper.read(turn)
+  if not ok then
+    return nil, err
+  end
+  local crm
+  crm, err = helper.update(turn, { to_crm = {}, failed = true }, { audit.cut(line, 500) })
+  if not crm then
+    return nil, err
+  end
+  host.store.note_add(link.id, "audit", { text = line })
+  return links.keep(link)
+end
+
+return M

@@ -1,0 +1,378 @@
+--- What a profile may say, key by key, and what the program makes of it.
+-- Owns the table of keys, the checks of the whole, and the configuration that the host reads.  It
+-- must never open a file nor resolve a secret: a reference stays a reference.
+
+local checks = require "schema_checks"
+local lines_of = require("schema_lines").of
+local settings = require "settings"
+local text = require "text"
+
+local M = {}
+
+local CA_HOST = "3psostorageacct.blob.core.windows.net"
+local PORTAL = "https://partner.microsoft.com/dashboard/referrals/"
+
+-- path, type, default, "reload" or "restart", text; needed: it has to be there
+M.rows = {
+  { "stage", "enum", "production", "reload", "what this host is for",
+    values = { "production", "staging", "sandbox" } },
+  { "state", "path", "cosell.db", "restart", "the state file" },
+  { "key_file", "path", nil, "restart", "the key that seals tokens; default: <state>.key" },
+
+  { "listen.address", "string", "127.0.0.1", "restart", "where callbacks are listened for" },
+  { "listen.port", "integer", 8080, "restart", "the port", least = 0, most = 65535 },
+  { "listen.path_secret", "ref", nil, "restart", "the secret part of the callback path" },
+  { "listen.public_url", "url", nil, "reload", "how Partner Center reaches this host" },
+  { "listen.max_connections", "integer", 256, "restart", "connections at once", least = 1 },
+  { "listen.deadline_s", "integer", 10, "restart", "seconds for one callback", least = 1 },
+  { "listen.max_body", "integer", 262144, "restart", "bytes of one callback", least = 1024 },
+
+  { "crm.url", "origin", nil, "restart", "address of the organisation", needed = true },
+  { "crm.audience", "string", nil, "restart", "what a token is asked for; default: from the url" },
+  { "crm.token_url", "url", nil, "restart", "the tenant's token address", needed = true },
+  { "crm.client_id", "string", nil, "restart", "the application", needed = true },
+  { "crm.secret", "ref", nil, "restart", "the application's secret" },
+  { "crm.certificate.key", "ref", nil, "restart", "private key, instead of a secret" },
+  { "crm.certificate.cert", "ref", nil, "restart", "its certificate" },
+  { "crm.certificate.algorithm", "enum", "PS256", "restart", "how it signs",
+    values = { "PS256", "RS256" } },
+  { "crm.in_flight", "integer", 8, "restart", "requests at once", least = 1, most = 52 },
+  { "crm.budget", "integer", 0, "restart", "requests in budget_s; 0: no limit", least = 0 },
+  { "crm.budget_s", "integer", 300, "restart", "seconds of the budget", least = 1 },
+
+  { "partner_center.url", "origin", "https://api.partner.microsoft.com", "restart",
+    "address of the Referrals API" },
+  { "partner_center.webhook_url", "origin", "https://api.partnercenter.microsoft.com", "restart",
+    "address of the webhook API" },
+  { "partner_center.audience", "string", nil, "restart", "token audience; default: from the url" },
+  { "partner_center.webhook_audience", "string", nil, "restart",
+    "token audience; default: from webhook_url" },
+  { "partner_center.token_url", "url", nil, "restart", "the tenant's token address",
+    needed = true },
+  { "partner_center.client_id", "string", nil, "restart", "the application", needed = true },
+  { "partner_center.secret", "ref", nil, "restart", "the application's secret" },
+  { "partner_center.certificate.key", "ref", nil, "restart", "private key, instead of a secret" },
+  { "partner_center.certificate.cert", "ref", nil, "restart", "its certificate" },
+  { "partner_center.certificate.algorithm", "enum", "PS256", "restart", "how it signs",
+    values = { "PS256", "RS256" } },
+  { "partner_center.refresh_token", "ref", nil, "restart", "the signed-in user's first token",
+    needed = true },
+  { "partner_center.portal_url", "url", PORTAL, "reload",
+    "address in front of a referral's id, for people" },
+  { "partner_center.in_flight", "integer", 4, "restart", "requests at once", least = 1, most = 52 },
+  { "partner_center.budget", "integer", 0, "restart", "requests in budget_s; 0: no limit",
+    least = 0 },
+  { "partner_center.budget_s", "integer", 60, "restart", "seconds of the budget", least = 1 },
+
+  { "callbacks.certificate_hosts", "strings", { CA_HOST }, "restart",
+    "hosts from which a callback's certificate may come" },
+  { "callbacks.roots", "ref", nil, "restart", "roots that certificate must lead to" },
+  { "callbacks.organization", "string", "Microsoft Corporation", "restart", "its issuer" },
+  { "callbacks.practice_origin", "origin", nil, "restart",
+    "where the practice environment's certificates are; stage \"sandbox\" alone" },
+
+  { "limits.mapping_deadline_ms", "integer", 1000, "reload", "milliseconds for one question",
+    least = 10, most = 60000 },
+  { "limits.mapping_memory_mb", "integer", 64, "reload", "memory of the mapping process",
+    least = 8, most = 1024 },
+  { "limits.jobs_at_once", "integer", 64, "reload", "jobs at once", least = 1, most = 1024 },
+
+  { "columns", "names", nil, "reload", "logical names that differ from the shipped ones" },
+}
+
+-- In the order in which they may be switched on; each refuses to run without what it needs.
+M.flows = {
+  { "webhook_registration" },
+  { "details" },
+  { "create_referral", needs = { "details" } },
+  { "helper", needs = { "details" } },
+  { "microsoft_updates", needs = { "helper" } },
+  { "partner_center_to_dynamics", needs = { "helper" } },
+  { "dynamics_to_partner_center", needs = { "create_referral" } },
+  { "dynamics_opportunity", needs = { "dynamics_to_partner_center" } },
+  { "dynamics_solutions", needs = { "dynamics_to_partner_center" } },
+}
+
+for _, flow in ipairs(M.flows) do
+  M.rows[#M.rows + 1] = { "flows." .. flow[1], "boolean", true, "reload", "this flow is on" }
+end
+for _, s in ipairs(settings.rows) do
+  M.rows[#M.rows + 1] = { "settings." .. s.name, s.type, s.default, "reload", s.text,
+    values = s.values, least = s.least, most = s.most }
+end
+
+local RESTART = { "state", "key_file", "listen", "grants", "remotes", "callbacks" }
+
+local row_of, children = {}, { [""] = {} }
+
+local function add_child(prefix, name)
+  local known = children[prefix] or {}
+  children[prefix] = known
+  for _, other in ipairs(known) do
+    if other == name then return end
+  end
+  known[#known + 1] = name
+end
+
+for _, row in ipairs(M.rows) do
+  row_of[row[1]] = row
+  local prefix = ""
+  for name in row[1]:gmatch("[^.]+") do
+    add_child(prefix, name)
+    prefix = prefix == "" and name or prefix .. "." .. name
+  end
+end
+
+-- ---- the whole ----
+
+local function unknown_text(prefix, name)
+  local near = text.nearest(name, children[prefix])
+  if near then return ("unknown key; did you mean `%s`?"):format(near) end
+  for _, row in ipairs(M.rows) do
+    if row[1]:match("([^.]+)$") == name then
+      return ("unknown key here; did you mean `%s`?"):format(row[1])
+    end
+  end
+  return "unknown key"
+end
+
+-- Walks what was given: values by path into `values`, what is wrong to `report`.
+local function walk(given, prefix, values, report)
+  for _, key in ipairs(text.keys(given)) do
+    local value = given[key]
+    local path = prefix == "" and key or prefix .. "." .. key
+    local row = row_of[path]
+    if row and value ~= json.null then
+      local bad = checks[row[2]](value, row)
+      if bad then report(path, bad) else values[path] = value end
+    elseif not row and not children[path] then
+      report(path, unknown_text(prefix, key))
+    elseif type(value) == "table" then
+      walk(value, path, values, report)
+    elseif value ~= json.null then
+      report(path, "is a table")
+    end
+  end
+  for key in pairs(given) do
+    if type(key) ~= "string" then
+      report(prefix, ("holds a value without a name (number %s)"):format(tostring(key)))
+    end
+  end
+end
+
+local function given_at(profile, path)
+  local at = profile
+  for name in path:gmatch("[^.]+") do
+    if type(at) ~= "table" then return nil end
+    at = at[name]
+  end
+  return at
+end
+
+local function check_needed(profile, report)
+  for _, row in ipairs(M.rows) do
+    local there = given_at(profile, row[1])
+    if row.needed and (there == nil or there == json.null) then
+      report(row[1], "is missing: " .. row[5])
+    end
+  end
+end
+
+local function check_secret(profile, values, name, report)
+  local key, cert = values[name .. ".certificate.key"], values[name .. ".certificate.cert"]
+  local asked = given_at(profile, name .. ".certificate") ~= nil
+  local secret = given_at(profile, name .. ".secret") ~= nil
+  if asked and secret then
+    report(name .. ".secret", "stands beside `certificate`; one of them signs in, not both")
+  elseif asked and not (key and cert) then
+    report(name .. ".certificate", "needs `key` and `cert`")
+  elseif not asked and not secret then
+    report(name .. ".secret", "is missing; the application signs in with it or a `certificate`")
+  end
+end
+
+local function check_flows(values, report)
+  for _, flow in ipairs(M.flows) do
+    for _, needed in ipairs(flow.needs or {}) do
+      if values["flows." .. flow[1]] ~= false and values["flows." .. needed] == false then
+        report("flows." .. flow[1], ("cannot run without `%s`, which is off"):format(needed))
+      end
+    end
+  end
+end
+
+local function check_together(profile, values, report)
+  for _, name in ipairs { "crm", "partner_center" } do
+    check_secret(profile, values, name, report)
+  end
+  check_flows(values, report)
+  if values["callbacks.practice_origin"] and values.stage ~= "sandbox" then
+    report("callbacks.practice_origin", "is for stage \"sandbox\" alone")
+  end
+  local no_listener = values.stage == "staging" -- which only polls
+  if given_at(profile, "listen.path_secret") == nil and not no_listener then
+    report("listen.path_secret", "is missing: " .. row_of["listen.path_secret"][5])
+  end
+end
+
+-- The nearest line there is: of the key, else of the table it is missing in.
+local function line_of(lines, path)
+  while path ~= "" do
+    if lines[path] then return lines[path] end
+    path = path:match("^(.*)%.[^.]*$") or ""
+  end
+  return nil
+end
+
+-- ---- the configuration ----
+
+local function absolute(where, path)
+  if path:sub(1, 1) == "/" then return path end
+  return (where.dir:gsub("/+$", "")) .. "/" .. path
+end
+
+local function reference(where, ref)
+  if ref and ref.file then return { file = absolute(where, ref.file) } end
+  return ref
+end
+
+local function without_slash(url)
+  return (url:gsub("/+$", ""))
+end
+
+local function plain(url)
+  return url:sub(1, 5) == "http:"
+end
+
+local function form_of(token_url)
+  return token_url:find("/v2.0/", 1, true) and "v2" or "v1"
+end
+
+local function audience(asked, url, form)
+  if asked then return asked end
+  return form == "v2" and without_slash(url) .. "/.default" or without_slash(url)
+end
+
+local function grant(where, v, name, kind)
+  local certificate
+  if v(name .. ".certificate.key") then
+    certificate = {
+      key = reference(where, v(name .. ".certificate.key")),
+      cert = reference(where, v(name .. ".certificate.cert")),
+      algorithm = v(name .. ".certificate.algorithm"),
+    }
+  end
+  return {
+    name = name, grant = kind, form = form_of(v(name .. ".token_url")),
+    token_url = v(name .. ".token_url"), client_id = v(name .. ".client_id"),
+    secret = reference(where, v(name .. ".secret")), certificate = certificate,
+    refresh_token = kind == "refresh_token" and reference(where, v(name .. ".refresh_token"))
+      or nil,
+    plain_ok = plain(v(name .. ".token_url")),
+  }
+end
+
+local function remote(v, name, of, url_key, path, audience_key)
+  local url = v(of .. "." .. url_key)
+  return {
+    name = name, base = without_slash(url) .. path, grant = of,
+    audience = audience(v(of .. "." .. audience_key), url, form_of(v(of .. ".token_url"))),
+    in_flight = v(of .. ".in_flight"), budget = v(of .. ".budget"), budget_s = v(of .. ".budget_s"),
+    plain_ok = plain(url),
+  }
+end
+
+local function group(v, prefix)
+  local out = {}
+  for _, name in ipairs(children[prefix]) do out[name] = v(prefix .. "." .. name) end
+  return out
+end
+
+local function listen_of(where, v)
+  return {
+    address = v "listen.address", port = v "listen.port",
+    path_secret = reference(where, v "listen.path_secret"),
+    max_connections = v "listen.max_connections", deadline_ms = v "listen.deadline_s" * 1000,
+    max_body = v "listen.max_body",
+  }
+end
+
+local function callbacks_of(where, v)
+  local origin = v "callbacks.practice_origin"
+  return {
+    hosts = json.array(v "callbacks.certificate_hosts"),
+    practice_origin = origin and without_slash(origin),
+    roots = reference(where, v "callbacks.roots"),
+    organization = v "callbacks.organization",
+    job_kind = "event",
+  }
+end
+
+local function seen_by_scripts(where, v, current)
+  return {
+    stage = v "stage", flows = group(v, "flows"), settings = current, columns = v "columns" or {},
+    portal_url = v "partner_center.portal_url", public_url = v "listen.public_url",
+    crm_url = without_slash(v "crm.url"), dir = where.dir,
+  }
+end
+
+local function configuration(where, v, values)
+  local state = absolute(where, v "state")
+  local given = {}
+  for _, s in ipairs(settings.rows) do given[s.name] = values["settings." .. s.name] end
+  local current = settings.effective(given, v "stage")
+  return {
+    state = state,
+    key_file = v "key_file" and absolute(where, v "key_file") or state .. ".key",
+    listen = listen_of(where, v),
+    grants = json.array {
+      grant(where, v, "crm", "client_credentials"),
+      grant(where, v, "partner_center", "refresh_token"),
+    },
+    remotes = json.array {
+      remote(v, "crm", "crm", "url", "/api/data/v9.2/", "audience"),
+      remote(v, "partner_center", "partner_center", "url", "/v1.0/", "audience"),
+      remote(v, "webhooks", "partner_center", "webhook_url", "/webhooks/v1/", "webhook_audience"),
+    },
+    callbacks = callbacks_of(where, v),
+    limits = {
+      mapping_deadline_ms = v "limits.mapping_deadline_ms",
+      mapping_memory = v "limits.mapping_memory_mb" << 20,
+      jobs_at_once = v "limits.jobs_at_once",
+    },
+    settings = current,
+    restart = json.array(RESTART),
+    profile = seen_by_scripts(where, v, current),
+  }
+end
+
+--- Checks a profile and turns it into what the host reads.
+---@param profile any  what profile.lua returned
+---@param where { dir: string, file: string, text: string }  absolute folder; file as shown
+---@return { config: table|nil, problems: table[] }  config only without problems
+function M.normalise(profile, where)
+  local lines, problems, values = lines_of(where.text or ""), {}, {}
+  local function report(path, said)
+    problems[#problems + 1] =
+      { file = where.file, line = line_of(lines, path), key = path, text = said }
+  end
+  if type(profile) ~= "table" then
+    report("", "does not return a table")
+    return { problems = json.array(problems) }
+  end
+  walk(profile, "", values, report)
+  check_needed(profile, report)
+  check_together(profile, values, report)
+  table.sort(problems, function(a, b)
+    if (a.line or 0) ~= (b.line or 0) then return (a.line or 0) < (b.line or 0) end
+    return a.key < b.key
+  end)
+  if #problems > 0 then return { problems = json.array(problems) } end
+  local function v(path)
+    if values[path] ~= nil then return values[path] end
+    return row_of[path][3]
+  end
+  return { config = configuration(where, v, values), problems = json.array {} }
+end
+
+return M

@@ -1,0 +1,94 @@
+--- The checks of one value of a profile, by the type of its row.
+-- Owns the words that say what is wrong with a value.  It must never know a key by name.
+
+local text = require "text"
+
+local function loopback(name)
+  return name == "localhost" or name == "[::1]" or name:match("^127%.%d+%.%d+%.%d+$") ~= nil
+end
+
+-- An address -> scheme, host (with its brackets), path, or nil
+local function parts_of(url)
+  local scheme, rest = url:match("^(https?)://([^%s@?#]+)$")
+  if not scheme then return nil end
+  local name, after = rest:match("^(%[[%x:.]+%])(.*)$")
+  if not name then name, after = rest:match("^([%w.-]+)(.*)$") end
+  if not name then return nil end
+  local path = after:gsub("^:%d+", "")
+  if path ~= "" and path:sub(1, 1) ~= "/" then return nil end
+  return scheme, name, path
+end
+
+local function check_url(value)
+  if type(value) ~= "string" then return "is an address in quotes" end
+  local scheme, name, path = parts_of(value)
+  if not scheme then return "is an address such as https://name.example/path" end
+  if scheme == "http" and not loopback(name) then
+    return "must begin with https:// (plain http is for this machine alone)"
+  end
+  return nil, path
+end
+
+local REFERENCE = 'is a reference: { env = "NAME" }, { file = "path" } or { credential = "name" }'
+
+local function check_ref(value)
+  if type(value) == "string" then return "must not hold the secret itself; it " .. REFERENCE end
+  if type(value) ~= "table" then return REFERENCE end
+  local kind, name = next(value)
+  local known = kind == "env" or kind == "file" or kind == "credential"
+  if not known or next(value, kind) ~= nil or type(name) ~= "string" or name == "" then
+    return REFERENCE
+  end
+end
+
+local function check_strings(value)
+  if type(value) ~= "table" then return "is a list of texts" end
+  for k, v in pairs(value) do
+    if math.type(k) ~= "integer" or type(v) ~= "string" then return "is a list of texts" end
+  end
+end
+
+local function check_names(value)
+  if type(value) ~= "table" then return "is a table of names" end
+  for _, v in pairs(value) do
+    local bad = type(v) == "table" and check_names(v) or type(v) ~= "table" and type(v) ~= "string"
+    if bad then return "holds names (texts), or tables of them" end
+  end
+end
+
+local function check_string(value)
+  if type(value) ~= "string" then return "is a text" end
+end
+
+--- By type of row: check(value, row) -> what is wrong, or nil.
+return {
+  string = check_string,
+  path = function(value)
+    if type(value) ~= "string" or value == "" then return "is a path" end
+  end,
+  boolean = function(value)
+    if type(value) ~= "boolean" then return "is true or false" end
+  end,
+  integer = function(value, row)
+    if math.type(value) ~= "integer" then return "is a whole number" end
+    if row.least and value < row.least then return "is at least " .. row.least end
+    if row.most and value > row.most then return "is at most " .. row.most end
+  end,
+  enum = function(value, row)
+    for _, allowed in ipairs(row.values) do
+      if value == allowed then return nil end
+    end
+    local near = type(value) == "string" and text.nearest(value, row.values)
+    local hint = near and ("; did you mean \"%s\"?"):format(near) or ""
+    return ("is one of \"%s\"%s"):format(table.concat(row.values, "\", \""), hint)
+  end,
+  url = function(value) return (check_url(value)) end,
+  origin = function(value)
+    local bad, path = check_url(value)
+    if not bad and path ~= "" and path ~= "/" then bad = "is an address without a path" end
+    return bad
+  end,
+  ref = check_ref,
+  strings = check_strings,
+  names = check_names,
+}

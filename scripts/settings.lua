@@ -1,0 +1,121 @@
+--- The settings an administrator may give in the profile, one row each.
+-- Owns their names, types, defaults and texts; current values come from the profile.  `original` is
+-- the display name of the environment variable of the original.
+
+local M = {}
+
+---@class setting
+---@field name string
+---@field type "boolean"|"string"|"integer"|"enum"
+---@field default any
+---@field values string[]|nil
+---@field least integer|nil
+---@field most integer|nil
+---@field text string
+---@field by_stage table|nil  defaults of single stages
+---@field original string|nil
+
+---@type setting[]
+M.rows = {
+  {
+    name = "display_check_mark", type = "boolean", default = true,
+    original = "Display check mark in the opportunity name",
+    text = "put a mark in front of the name of a synchronised opportunity",
+  },
+  {
+    name = "deal_value_field", type = "string", default = "estimatedvalue",
+    original = "Deal value field name",
+    text = "column of the opportunity that holds the deal's value",
+  },
+  {
+    name = "country_field", type = "string", default = "address1_country",
+    original = "Customer Account Country Code field name",
+    text = "column of the account that holds the country",
+  },
+  {
+    name = "sync_leads", type = "boolean", default = true,
+    original = "Sync co-sell opportunity",
+    text = "bring leads in too; false is the original's Yes: only co-sell and pipeline deals",
+  },
+  {
+    name = "time_zone", type = "string", default = "UTC",
+    text = "IANA name of the zone in which a closing time becomes a date",
+  },
+  {
+    name = "settle", type = "integer", default = 60, least = 0, most = 86400,
+    text = "seconds without a change before a deal is first shared or upgraded",
+  },
+  {
+    name = "look_wait", type = "integer", default = 60, least = 0, most = 3600,
+    text = "seconds between the two looks for a referral whose creation is unsure",
+  },
+  {
+    name = "inbound", type = "enum", values = { "all", "linked", "none" }, default = "all",
+    by_stage = { staging = "linked" },
+    text = "which referrals come in: all, those already linked, none",
+  },
+  {
+    name = "poll_minutes", type = "integer", default = 10, least = 1, most = 1440,
+    text = "minutes between two catch-up polls of Partner Center",
+  },
+  {
+    name = "delta_seconds", type = "integer", default = 30, least = 1, most = 86400,
+    text = "seconds between two readings of the CRM's changes",
+  },
+  {
+    name = "sweep_hours", type = "integer", default = 24, least = 1, most = 720,
+    text = "hours between two comparisons of all links",
+  },
+  {
+    name = "remove_last_solution", type = "enum", values = { "stop_sync", "keep" },
+    default = "stop_sync",
+    text = "what the removal of a deal's last solution does: switch its sync off, or nothing",
+  },
+  {
+    name = "default_owner", type = "string", default = "",
+    text = "e-mail of a user or name of a team that owns new rows; empty: the application user",
+  },
+  {
+    name = "audit_max", type = "integer", default = 8000, least = 200, most = 100000,
+    text = "characters of the audit text in the CRM, newest first",
+  },
+  {
+    name = "expiry_reminder_days", type = "integer", default = 3, least = 0, most = 14,
+    text = "days before an unanswered referral expires at which the seller is told; 0: never",
+  },
+}
+
+local by_name = {}
+for _, row in ipairs(M.rows) do by_name[row.name] = row end
+
+local function default_of(row, stage)
+  local special = row.by_stage and row.by_stage[stage]
+  if special ~= nil then return special end
+  return row.default
+end
+
+--- All settings: the given values over the defaults of the stage.
+---@param given table|nil
+---@param stage string|nil
+---@return table
+function M.effective(given, stage)
+  local out = {}
+  for _, row in ipairs(M.rows) do
+    local value = given and given[row.name]
+    if value == nil or value == json.null then value = default_of(row, stage) end
+    out[row.name] = value
+  end
+  return out
+end
+
+--- The current value of a setting.
+---@param name string
+---@return any
+function M.get(name)
+  local row = by_name[name] or error("no such setting: " .. tostring(name), 2)
+  local value = host.profile.settings and host.profile.settings[name]
+  if value == nil or value == json.null then return default_of(row, host.profile.stage) end
+  return value
+end
+
+return M

@@ -1,0 +1,485 @@
+-- Partner Center of the practice environment: referrals over the API, with sign-in, roles, paging,
+-- tags and errors as the documents give them. The rules are in partner_rules, the shapes in
+-- partner_shape, people's doings in partner_acts, callbacks in webhooks.
+-- Owns no state but its parts. Never answers a write before it is stored.
+local dates = require "sim.dates"
+local faults = require "sim.faults"
+local filter = require "sim.partner_filter"
+local people = require "sim.partner_acts"
+local rules = require "sim.partner_rules"
+local shape = require "sim.partner_shape"
+local store = require "sim.partner_rows"
+local webhooks = require "sim.webhooks"
+
+local M = {}
+M.__index = M
+
+local ROOT = "/v1.0/engagements/referrals"
+local CONTEXT = "http://api.partner.microsoft.com/v1.0/$metadata#Referrals"
+local BUSY_WAIT = 5
+
+-- ---- answers
+
+local CODES = { [400] = "invalidRequest", [401] = "unauthenticated", [403] = "accessDenied",
+  [404] = "itemNotFound", [405] = "invalidRequest", [406] = "invalidRequest",
+  [409] = "resourceModified",
+  [412] = "preconditionFailed", [415] = "invalidRequest", [428] = "preconditionFailed" }
+
+local function refuse(status, text, inner, code)
+  return status, {}, { error = { code = code or CODES[status] or "generalException", message = text,
+    target = "referral", innerError = inner and { code = inner, message = text } or nil } }
+end
+
+-- The view of a row that an answer shows. `shared` may be known already (lists).
+local function view_of(self, row, shared)
+  local r = row.r
+  local ours = (r.inviteContext or {}).invitedBy == nil
+    or r.inviteContext.invitedBy.organizationId == store.organization
+  if shared == nil then shared = self.rows:copy_of(row.id, store.microsoft) ~= nil end
+  local visible = shape.at(r, { "consent", "consentToShareReferralWithMicrosoftSellers" })
+  local kind = r.type
+  if self.env.switch "derived_type" and ours then
+    kind = visible and shared and "Shared" or "Independent"
+  end
+  local outgoing = ours and r.organizationId == store.organization
+  return { tag = row.tag, type = kind, direction = outgoing and "Outgoing" or "Incoming",
+    odd = self.env.switch "live_quirks" }
+end
+
+local function show(self, row)
+  local out = shape.show(row.r, view_of(self, row))
+  out["@odata.context"] = CONTEXT .. "/$entity"
+  return out
+end
+
+local function whole(self, row, status)
+  return status or 200, { ETag = shape.etag(row.tag) }, show(self, row)
+end
+
+-- ---- who may do what
+
+local function in_team(r, email)
+  for _, member in ipairs(r.team or {}) do
+    if (member.email or ""):lower() == email then return true end
+  end
+  return false
+end
+
+local function may_see(self, row, claims)
+  return self.env.switch "role" == "admin" or in_team(row.r, claims.upn)
+end
+
+-- The row a request names, if its caller may read (or write) it; else the refusal.
+local function open(self, id, claims, writing)
+  local row = rules.is_guid(id) and self.rows:get(id)
+  if not row or not self.rows:visible(row) then
+    return nil, { refuse(404, "No referral with this id", "referralNotFound") }
+  end
+  if not may_see(self, row, claims) then
+    return nil, { refuse(403, "Not in the team of this referral") }
+  end
+  if writing and row.r.organizationId ~= store.organization then
+    return nil, { refuse(403, "This referral belongs to another organization", "notOwner") }
+  end
+  return row
+end
+
+-- ---- reading
+
+local function get(self, _, claims, id)
+  local row, refusal = open(self, id, claims)
+  if not row then return table.unpack(refusal, 1, 3) end
+  return whole(self, row)
+end
+
+-- What a filter sees of a row: the stored members and those that are derived.
+local function candidate(row, view)
+  return setmetatable({ type = view.type, direction = view.direction }, { __index = row.r })
+end
+
+local function shared_engagements(all)
+  local out = {}
+  for _, row in ipairs(all) do
+    if row.r.organizationId == store.microsoft then out[row.r.engagementId] = true end
+  end
+  return out
+end
+
+local function chosen(self, plan, claims)
+  local all = plan.engagement and self.rows:engagement(plan.engagement) or self.rows:all()
+  local out = {}
+  local shared = shared_engagements(all)
+  for _, row in ipairs(all) do
+    local ours = row.r.organizationId == store.organization
+    if self.rows:visible(row) and may_see(self, row, claims)
+      and (ours or plan.related or self.env.switch "list_related") then
+      local view = view_of(self, row, shared[row.r.engagementId] or false)
+      local c = candidate(row, view)
+      if plan.test(c) then out[#out + 1] = { row = row, view = view, key = row.r } end
+    end
+  end
+  table.sort(out, function(a, b) return plan.less(a.key, b.key) end)
+  return out
+end
+
+local KNOWN_OPTIONS = { ["$filter"] = true, ["$orderby"] = true, ["$select"] = true,
+  ["$top"] = true,
+  ["$skip"] = true, ["$count"] = true, ["$skiptoken"] = true }
+
+-- The plan of a list from its query; a skip token carries the first page's query and the place.
+local function plan_of(self, query)
+  local o = filter.options(query)
+  for name in pairs(o) do
+    if name:sub(1, 1) == "$" and not KNOWN_OPTIONS[name] then
+      return nil, name .. " is not supported"
+    end
+  end
+  local token, from = o["$skiptoken"], nil
+  if token then
+    local text = host.crypto.unbase64(token, true)
+    local place = text and json.decode(text)
+    if type(place) ~= "table" or type(place.query) ~= "string"
+      or math.type(place.from) ~= "integer" then
+      return nil, "the skip token is not valid"
+    end
+    o, from = filter.options(place.query), place.from
+    query = place.query
+  end
+  local asked = o["$filter"] or ""
+  local plan = { query = query, related = asked:find("engagementId", 1, true) ~= nil,
+    engagement = asked:lower():match("^engagementid eq '?([%x-]+)'?$") }
+  local problem
+  plan.test, problem = filter.filter(o["$filter"], self.env.switch "filter_dates")
+  if problem then return nil, problem end
+  plan.less, problem = filter.order(o["$orderby"])
+  if problem then return nil, problem end
+  plan.cut, problem = filter.select(o["$select"], shape.schema.names)
+  if problem then return nil, problem end
+  plan.top, problem = filter.count(o["$top"], 1)
+  if problem then return nil, problem end
+  plan.from, problem = filter.count(o["$skip"], 0)
+  if problem then return nil, problem end
+  plan.start = plan.from or 0
+  plan.from = from or plan.start
+  return plan
+end
+
+local function next_link(self, plan, from)
+  local token = host.crypto.base64(json.encode { query = plan.query or "", from = from }, true)
+  local odd = self.env.switch "live_quirks" and self.env.switch "odd_next_link"
+  local address = odd and "http://api.partner.microsoft.com/v1.0/referrals"
+    or self.env.base.partner .. ROOT
+  return address .. "?$skiptoken=" .. token
+end
+
+local function list(self, req, claims)
+  local plan, problem = plan_of(self, req.query)
+  if not plan then return refuse(400, problem, "invalidQuery") end
+  local found = chosen(self, plan, claims)
+  local last = math.min(#found, plan.top and plan.start + plan.top or #found)
+  local till = math.min(last, plan.from + self.env.switch "page_size")
+  local value = json.array {}
+  for i = plan.from + 1, till do
+    local shown = shape.show(found[i].row.r, found[i].view)
+    value[#value + 1] = plan.cut(shown)
+  end
+  return 200, {}, { ["@odata.context"] = CONTEXT, ["@odata.count"] = #found, value = value,
+    ["@odata.nextLink"] = till < last and next_link(self, plan, till) or nil }
+end
+
+-- ---- writing
+
+local function lacks(self, r, cosell)
+  local need = rules.lacks(r, cosell, self.env.switch, self.env.now())
+  if not need then return nil end
+  return { refuse(400, need.field .. ": " .. need.text, "validationFailed") }
+end
+
+local function aims_at_microsoft(r)
+  for _, target in ipairs(r.target or {}) do
+    if target.type == "BusinessProfileLocation" and target.id == store.microsoft then
+      return true
+    end
+  end
+  return false
+end
+
+local function hidden_until(self)
+  local lag = self.env.switch "read_lag_ms"
+  return lag > 0 and self.env.now() + lag or nil
+end
+
+-- Microsoft's copy of a deal of ours.
+local function invite(self, r)
+  local own = r.engagementId and self.rows:copy_of(r.engagementId, store.organization)
+  if not own then
+    return refuse(self.env.switch "unknown_engagement_status", "engagementId is not one of yours",
+      "engagementNotFound")
+  end
+  if own.r.status == "Closed" then return refuse(400, "The deal is closed", "referralClosed") end
+  if not shape.at(own.r, { "consent", "consentToShareReferralWithMicrosoftSellers" }) then
+    return refuse(400, "The deal is not shared with Microsoft's sellers", "referralIsPrivate")
+  end
+  local there = self.rows:copy_of(r.engagementId, store.microsoft)
+  if there and there.r.status ~= "Closed" and self.env.switch "second_invite" == "refuse" then
+    return refuse(409, "Microsoft's referral exists in this engagement", "referralExists")
+  end
+  r.organizationId, r.status, r.substatus = store.microsoft, "New", "Pending"
+  r.inviteContext = r.inviteContext or {}
+  r.inviteContext.invitedBy = { organizationId = store.organization,
+    organizationName = store.organization_name }
+  return whole(self, self.rows:add(r, hidden_until(self)), self.env.switch "post_status")
+end
+
+local function read_body(req)
+  local body, err = json.decode(req.body or "")
+  if body == nil then return nil, { refuse(400, err and err.text or "a JSON body is expected") } end
+  if type(body) ~= "table" then return nil, { refuse(400, "a JSON object is expected") } end
+  return body
+end
+
+local function read_referral(body)
+  local r, problem = shape.read(body)
+  if not r then
+    return nil, { refuse(400, problem or "a JSON object is expected", "validationFailed") }
+  end
+  return r
+end
+
+local function create(self, req)
+  local body, r, refusal
+  body, refusal = read_body(req)
+  if body then r, refusal = read_referral(body) end
+  if not r then return table.unpack(refusal, 1, 3) end
+  for _, name in ipairs(rules.read_only) do
+    if name ~= "engagementId" and name ~= "type" then r[name] = nil end
+  end
+  local to_microsoft = aims_at_microsoft(r)
+  refusal = lacks(self, r, to_microsoft or r.type == "Shared")
+  if refusal then return table.unpack(refusal, 1, 3) end
+  r.engagementId = r.engagementId and r.engagementId:lower()
+  if to_microsoft then return invite(self, r) end
+  if r.engagementId then
+    return refuse(self.env.switch "unknown_engagement_status",
+      "engagementId is only for a referral to Microsoft", "engagementNotFound")
+  end
+  r.organizationId, r.status, r.substatus = store.organization, "Active", "Accepted"
+  r.acceptedDateTime = dates.text(self.env.now())
+  if r.inviteContext then r.inviteContext.invitedBy = nil end
+  return whole(self, self.rows:add(r, hidden_until(self)), self.env.switch "post_status")
+end
+
+-- What forbids the step from row.r to r, whoever takes it; may put frozen fields back into r.
+local function step_problem(self, row, r)
+  local problem = rules.move_problem(row.r, r, self.env.switch)
+  if problem then return problem, "invalidStatus" end
+  local shared = self.rows:copy_of(row.id, store.microsoft) ~= nil
+  local field = rules.thaws(row.r, r, shared, self.env.switch "immutable")
+  if field then return field .. " can not be changed any more", "immutableField" end
+  return nil
+end
+
+local function tag_refusal(row, if_match)
+  if not if_match or if_match == "*" or if_match == shape.etag(row.tag) then return nil end
+  return { refuse(412, "If-Match does not match the current eTag") }
+end
+
+local function closed_refusal(self, row)
+  if row.r.status ~= "Closed" then return nil end
+  return { refuse(self.env.switch "closed_write", "The referral is closed", "referralClosed",
+    "invalidRequest") }
+end
+
+local function patch(self, req, claims, id)
+  local row, refusal = open(self, id, claims, true)
+  if not row then return table.unpack(refusal, 1, 3) end
+  local ops
+  ops, refusal = read_body(req)
+  refusal = refusal or tag_refusal(row, req.headers["if-match"])
+  if not refusal and not (row.r.substatus == "Won" and rules.only_registration(ops)) then
+    refusal = closed_refusal(self, row)
+  end
+  if refusal then return table.unpack(refusal, 1, 3) end
+  local r = shape.copy(row.r)
+  local code = "invalidPatch"
+  local problem = rules.apply(r, ops, self.env.switch)
+  if not problem then problem, code = step_problem(self, row, r) end
+  if problem then return refuse(400, problem, code) end
+  self.rows:change(row, r)
+  local prefer = req.headers.prefer or ""
+  if prefer:lower():find("return=representation", 1, true) then return whole(self, row) end
+  return 204, { ETag = shape.etag(row.tag) }, nil
+end
+
+local function names_links(body)
+  for name in pairs(body) do
+    if tostring(name):lower() == "links" then return true end
+  end
+  return false
+end
+
+-- The resource that a PUT body means: what came back as shown is as stored, read-only members stay.
+local function replaced(self, row, body)
+  local r, problem = shape.read(body)
+  if not r then return nil, problem end
+  local shown = shape.read(shape.show(row.r, view_of(self, row)))
+  r = shape.unshow(r, shown, row.r)
+  for _, name in ipairs(rules.read_only) do r[name] = row.r[name] end
+  r.status, r.substatus = r.status or row.r.status, r.substatus or row.r.substatus
+  return r
+end
+
+local function put(self, req, claims, id)
+  local row, refusal = open(self, id, claims, true)
+  if not row then return table.unpack(refusal, 1, 3) end
+  if not req.headers["if-match"] then
+    return refuse(self.env.switch "put_without_match", "If-Match is required")
+  end
+  local body
+  body, refusal = read_body(req)
+  refusal = refusal or tag_refusal(row, req.headers["if-match"]) or closed_refusal(self, row)
+  if refusal then return table.unpack(refusal, 1, 3) end
+  if names_links(body) then return refuse(400, "links must not be sent", "validationFailed") end
+  local r, problem = replaced(self, row, body)
+  if not r then return refuse(400, problem, "validationFailed") end
+  refusal = lacks(self, r, self.rows:copy_of(row.id, store.microsoft) ~= nil)
+  if refusal then return table.unpack(refusal, 1, 3) end
+  local code
+  problem, code = step_problem(self, row, r)
+  if problem then return refuse(400, problem, code) end
+  return whole(self, self.rows:change(row, r))
+end
+
+-- ---- requests
+
+local function accepts_json(req)
+  local accept = req.headers.accept
+  return not accept or accept:find("application/json", 1, true) or accept:find("*/*", 1, true)
+    or accept:find("application/*", 1, true)
+end
+
+-- Sign-in and media types are one matter for both faces; `fail` makes the face's own error body.
+local function gate(self, req, audience, fail)
+  local claims, why = self.env.tokens.check(req.headers.authorization, audience)
+  if not claims then return nil, { fail(401, why) } end
+  if claims.app_only then return nil, { fail(401, "user access is required") } end
+  if not accepts_json(req) then return nil, { fail(406, "only application/json is served") } end
+  local kind = req.headers["content-type"]
+  if req.body and req.body ~= "" and not (kind or ""):lower():find("^application/json") then
+    return nil, { fail(415, "application/json is expected") }
+  end
+  return claims
+end
+
+local function has_mfa(claims)
+  for _, method in ipairs(claims.amr or {}) do
+    if method == "mfa" then return true end
+  end
+  return false
+end
+
+local ONE = { GET = get, PATCH = patch, PUT = put }
+local MANY = { GET = list, POST = create }
+
+local function referrals(self, req)
+  local id = req.path:match("^" .. ROOT:gsub("%.", "%%.") .. "/([^/]+)$")
+  if not id and req.path ~= ROOT then return refuse(404, "No such resource") end
+  local claims, refusal = gate(self, req, "referrals", refuse)
+  if not claims then return table.unpack(refusal, 1, 3) end
+  if self.env.switch "enforce_mfa" and not has_mfa(claims) then
+    return refuse(401, "Multi-factor authentication is required", nil, "900421")
+  end
+  if self.env.switch "role" == "none" then return refuse(403, "A referrals role is needed") end
+  local run = (id and ONE or MANY)[req.method]
+  if not run then return refuse(405, "Method not allowed") end
+  local status, headers, body = run(self, req, claims, id)
+  if req.headers.validatemfa then headers.isMfaCompliant = tostring(has_mfa(claims)) end
+  return status, headers, body
+end
+
+local function management(self, req)
+  local function fail(status, text, code)
+    return webhooks.problem(status, code or tostring(status), text)
+  end
+  local claims, refusal = gate(self, req, "webhooks", fail)
+  if not claims then return table.unpack(refusal, 1, 3) end
+  if self.env.switch "enforce_mfa" and not has_mfa(claims) then
+    return fail(401, "Multi-factor authentication is required", "900421")
+  end
+  local body = req.body and req.body ~= "" and json.decode(req.body) or nil
+  return self.hooks:answer(req.method, req.path:sub(#"/webhooks/v1" + 1), body)
+end
+
+local function certificate(self, req)
+  local cert = self.hooks:certificate(req.path:match("^/cert/(%w+)%.cer$") or "")
+  if not cert then return 404, { ["Content-Type"] = "text/plain" }, "no such certificate\n" end
+  return 200, { ["Content-Type"] = "application/pkix-cert" }, cert
+end
+
+local function dressed(status, headers, body)
+  if body ~= nil then
+    headers["Content-Type"] = "application/json; charset=utf-8"
+    body = json.encode(body)
+  end
+  return status, headers, body or ""
+end
+
+local function answer(self, req)
+  if req.path:find("^/cert/") then return certificate(self, req) end
+  if req.path:find("^/webhooks/v1/") then
+    local status, headers, body = management(self, req)
+    headers["MS-CorrelationId"] = req.headers["ms-correlationid"] or self.env.uuid()
+    headers["MS-RequestId"] = req.headers["ms-requestid"] or self.env.uuid()
+    headers["X-Locale"] = req.headers["x-locale"] or "en-US"
+    return dressed(status, headers, body)
+  end
+  local status, headers, body = referrals(self, req)
+  headers["request-id"] = self.env.uuid()
+  headers["client-request-id"] = req.headers["client-request-id"]
+  headers.timestamp = dates.text(self.env.now(), 7)
+  headers["x-ms-ags-diagnostic"] = '{"ServerInfo":{"DataCenter":"Practice"}}'
+  if status == 503 then headers["Retry-After"] = headers["Retry-After"] or tostring(BUSY_WAIT) end
+  return dressed(status, headers, body)
+end
+
+--- Does what a person would do (`cosell sim act`); see partner_acts.
+---@return table|nil result, string|nil problem
+function M:act(name, args)
+  local act = self.acts[name]
+  if not act then return nil, "no act named " .. tostring(name) end
+  return act.run(self, args)
+end
+
+--- What is stored, for people: one line a referral, or one referral whole.
+---@return string|nil text, string|nil problem
+function M:show_text(id)
+  if id then
+    local row = self.rows:get(id) or self.rows:copy_of(id, store.organization)
+    if not row then return nil, "no referral " .. id end
+    return json.pretty(show(self, row)) .. "\n"
+  end
+  local out = {}
+  for i, row in ipairs(self.rows:all()) do
+    local r = row.r
+    out[i] = string.format("%s  %s  %-8.8s  %s/%s  %s %s  %s\n", r.id, r.engagementId,
+      r.organizationId == store.microsoft and "msft" or "ours", r.status, r.substatus,
+      tostring(r.details.dealValue), r.details.currency, r.name)
+  end
+  return table.concat(out)
+end
+
+-- For partner_acts: the step rules that the API has.
+M.step_problem = step_problem
+
+---@param env sim.env
+function M.new(env)
+  local self = setmetatable({ env = env, hooks = webhooks.new(env), acts = people.acts }, M)
+  self.rows = store.new(env, function(event, id, tag) self.hooks:fire(event, id, tag) end)
+  function self.handle(req)
+    local fault = env.fault("partner", req.method, req.path)
+    return faults.around(fault, function() return answer(self, req) end)
+  end
+  return self
+end
+
+return M

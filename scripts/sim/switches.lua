@@ -1,0 +1,124 @@
+-- Every switch of the practice environment: where the documents leave a rule open, or where a fault
+-- is wanted. One row each; `cosell sim set NAME VALUE` changes it, `cosell sim set` lists them.
+-- Strict by default. Owns no state: the values live with the server that was started.
+local M = {}
+
+---@class sim.switch
+---@field name string
+---@field default boolean|integer|string
+---@field values string[]|nil the words allowed
+---@field text string
+
+local function row(name, default, text, values)
+  return { name = name, default = default, text = text, values = values }
+end
+
+M.rows = {
+  -- the clock, all services
+  row("clock_offset_ms", 0, "added to the wall clock of the whole practice environment"),
+  -- sign-in
+  row("token_life_s", 3599, "life of an access token, seconds"),
+  row("token_mfa", true, "the signed-in user has passed multi-factor authentication"),
+  row("enforce_mfa", true, "user tokens without mfa in amr get 401 with code 900421"),
+  row("refresh_rotation", "strict", "strict: an old refresh token dies when its successor is used",
+    { "strict", "lenient" }),
+  row("role", "admin", "what the signed-in user may do with referrals",
+    { "admin", "user", "none" }),
+  -- how the service answers
+  row("live_quirks", true, "odd but seen answers: fraction digits, escaped text, region for state, "
+    .. "nulls and absences mixed, ids as {}, wrong direction, odd links"),
+  row("odd_next_link", true, "with live_quirks: next link on http and without /engagements"),
+  row("page_size", 100, "rows of a list page"),
+  row("list_related", true, "the plain list holds Microsoft's copies too"),
+  row("post_status", 200, "answer to a create: 200 or 201"),
+  row("derived_type", true, "type follows consent and Microsoft's copy; false: echoed as sent"),
+  row("read_lag_ms", 0, "a created referral answers 404 and is not listed for so long"),
+  row("filter_dates", true, "$filter knows gt ge lt le on the two dates; false: 400"),
+  -- what is refused
+  row("require_solution", true, "a deal needs a solution with a valid id"),
+  row("require_contact", true, "a co-sell needs a customer contact with name, phone, e-mail"),
+  row("require_value", true, "deal value, currency and closing date are needed"),
+  row("require_address", true, "customer name, address line 1 and city are needed"),
+  row("require_team", true, "an own team member with name, phone, e-mail is needed"),
+  row("require_name", true, "the deal needs a name"),
+  row("require_consent", true, "consent to contact and to share the contact is needed"),
+  row("require_intent", true, "the attribute CustomerMarketplaceIntent is needed"),
+  row("require_future_closing", false, "a closing date in the past is refused"),
+  row("require_reason", true, "lost, declined and error need a statusReason"),
+  row("unknown_engagement_status", 400, "answer to a create with a foreign engagementId"),
+  row("second_invite", "refuse", "Microsoft's copy posted again while one is open: 409 or made",
+    { "refuse", "allow" }),
+  row("patch_paths", "listed", "listed: only the documented paths", { "listed", "any" }),
+  row("put_without_match", 412, "answer to a PUT without If-Match: 400, 412 or 428"),
+  row("immutable", "error", "a frozen field is refused or silently kept", { "error", "ignore" }),
+  row("closed_write", 400, "answer to a write on a closed referral: 400 or 409"),
+  row("second_registration", "refuse", "POST over a registration: 409 or replaced",
+    { "refuse", "replace" }),
+  row("no_registration_status", 404, "answer to a view when nothing is registered"),
+  -- deliveries
+  row("callback_first", false, "the callback is sent before the write that caused it answers"),
+  row("delivery_gap_ms", 200, "time between two attempts of one delivery"),
+  row("delivery_delay_ms", 0, "time before the first attempt"),
+  row("delivery_copies", 1, "how often each event is delivered"),
+  row("delivery_order", "kept", "reversed: events of half a second go out last first",
+    { "kept", "reversed" }),
+  row("lose_callbacks", false, "events are lost and never sent"),
+  row("signature_fault", "none", "what is wrong with a delivery's signature",
+    { "none", "bad", "issuer", "expired", "algorithm", "missing", "http" }),
+  -- the CRM
+  row("changeset_if_none_match", true, "If-None-Match: * is honoured inside a change set"),
+  row("changeset_error_id", true, "a failed change set answers with its bad part's Content-ID"),
+  row("closed_opportunity_edit", true, "a closed opportunity can be changed by PATCH"),
+  row("batch_lf", false, "a batch with bare LF line ends is read"),
+}
+
+local function find(name)
+  for _, r in ipairs(M.rows) do
+    if r.name == name then return r end
+  end
+end
+
+local function number_of(text)
+  local n = math.tointeger(tonumber(text))
+  return n and n >= 0 and n or nil
+end
+
+local READ = {
+  boolean = function(text)
+    if text == "true" or text == "on" then return true end
+    if text == "false" or text == "off" then return false end
+  end,
+  number = number_of,
+  string = function(text, values)
+    for _, v in ipairs(values or { text }) do
+      if v == text then return text end
+    end
+  end,
+}
+
+--- A fresh set of values.
+---@return { get: fun(name: string): any, set: fun(name: string, text: any): boolean|nil, string }
+function M.new()
+  local values = {}
+  for _, r in ipairs(M.rows) do values[r.name] = r.default end
+  local set = {}
+  function set.get(name)
+    local v = values[name]
+    if v == nil then error("no switch named " .. tostring(name), 2) end
+    return v
+  end
+  function set.set(name, text)
+    local r = find(name)
+    if not r then return nil, "no switch named " .. tostring(name) end
+    local value = READ[type(r.default)](tostring(text), r.values)
+    if value == nil then
+      return nil, string.format("%s: %s expected", name,
+        r.values and table.concat(r.values, ", ") or type(r.default))
+    end
+    values[name] = value
+    return true
+  end
+  return set
+end
+
+return M

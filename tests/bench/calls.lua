@@ -1,0 +1,165 @@
+-- What one deal costs in calls, story by story: what the run records say, and what the two services
+-- really received (delta and list pages apart).  Callbacks are held by the practice environment and
+-- let go one story at a time, so that an echo is counted apart from what caused it.
+local place = require "commands.bench.place"
+local stage = require "sim.stage"
+
+local M = { title = "Calls per deal: requests to the CRM + to Partner Center, pages apart" }
+
+local HELD_MS = 20000 -- of the practice clock
+local NEVER = 1000000000 -- a limit that is never reached only counts
+
+local COSELL = { name = "Harbour crane upgrade", value = 90000, currency = "EUR",
+  closing_date = "2031-09-30", notes = "two cranes", account = { name = "Elbe Hafen GmbH",
+    line1 = "Kai 4", city = "Hamburg", postalcode = "20457", country = "Germany" },
+  contact = "Jana Petersen", help = "Proof of concept / demo",
+  solutions = { "SOL-10001-ABC", "SOL-10002-DEF" }, sync = true }
+
+-- ---- counting ----
+
+-- Requests that the services received so far.
+local function received(s)
+  local out = { crm = 0, partner = 0 }
+  for _, rule in ipairs(s:say("fault")) do
+    out[rule.service] = rule.calls or 0
+  end
+  return out
+end
+
+-- What the run records behind `from` say, added up.
+local function recorded(s, from)
+  local out = { crm = 0, partner = 0, operations = 0, runs = 0 }
+  for _, run in ipairs(s:runs(200)) do
+    if run.id > from then
+      out.crm = out.crm + (run.calls.crm or 0)
+      out.partner = out.partner + (run.calls.partner_center or 0)
+      out.operations = out.operations + run.operations
+      out.runs = out.runs + 1
+    end
+  end
+  return out
+end
+
+-- Lets go what the practice environment holds, and waits until it was taken.
+local function release(c)
+  c.offset = c.offset + HELD_MS + 1
+  local held = c.s:say("pending").deliveries
+  c.s:set("clock_offset_ms", c.offset)
+  stage.wait_for("the callbacks", function()
+    return held == 0 or #c.s:say("deliveries") >= c.delivered + held
+  end)
+  c.delivered = c.delivered + held
+end
+
+local STEPS = {
+  release = release,
+  look = function(c) c.s:command("sync") end, -- reads pages of both sides
+}
+
+-- Does a step with nothing else going on; what it cost, by records and as received.
+local function cost(c, step)
+  local from, before = tonumber((c.s:command("last"))), received(c.s)
+  STEPS[step](c)
+  place.wait_still(c.s)
+  local after = received(c.s)
+  local pages = step == "look" and c.pages or { crm = 0, partner = 0 }
+  return { recorded = recorded(c.s, from), crm = after.crm - before.crm - pages.crm,
+    partner = after.partner - before.partner - pages.partner }
+end
+
+-- ---- the stories ----
+
+local function edit_row(c, values)
+  c.s:act("edit", { table = "opportunity", id = c.row, values = values })
+end
+
+-- what a person does, and what then makes the host act; plain: what it may cost, aim: what it
+-- should, CRM + Partner Center.
+local STORIES = {
+  { name = "new inbound deal", step = "release", plain = "2 + 3", aim = "2 + 3",
+    act = function(c)
+      c.deal = c.s:act("portal-create", { name = "Counted deal", customer = "Counted KK",
+        currency = "USD" }).id
+    end },
+  { name = "new co-sell deal of the CRM", step = "look", plain = "2 + 3", aim = "2 + 2",
+    act = function(c) c.s:act("create-opportunity", COSELL) end },
+  { name = "CRM -> PC update", step = "look", plain = "2 + 2", aim = "1 + 1",
+    act = function(c) edit_row(c, { estimatedvalue = 4711, description = "changed here" }) end },
+  { name = "echo of our PC write", step = "release", plain = "1 + 1", aim = "0 + 1" },
+  { name = "PC -> CRM update", step = "release", plain = "2 + 1", aim = "1 + 1",
+    act = function(c) c.s:act("edit", { id = c.deal, value = 4800, notes = "changed there" }) end },
+  { name = "echo of our CRM write", step = "look", plain = "1 + 1", aim = "0 + 0" },
+  { name = "rename in the CRM", step = "look", plain = "2 + 2", aim = "1 + 2",
+    act = function(c) edit_row(c, { name = "Counted deal, renamed" }) end },
+  { name = "equal deal in a look", step = "look", plain = "0 + 0", aim = "0 + 0", settled = true },
+}
+
+-- Everything held is let go and read, until nothing is left to do.
+local function settle(c)
+  repeat
+    release(c)
+    place.wait_still(c.s)
+    c.s:command("sync")
+    place.wait_still(c.s)
+  until c.s:say("pending").deliveries == 0
+end
+
+local function count_pages(c)
+  c.pages = { crm = 0, partner = 0 }
+  local idle = cost(c, "look")
+  c.pages = { crm = idle.crm, partner = idle.partner }
+end
+
+-- One deal first, so that what is read once (metadata, our own organisation) is not counted.
+local function begin(c)
+  c.s:act("portal-create", { name = "First deal" })
+  c.s:rest()
+  c.delivered = #c.s:say("deliveries")
+  c.s:set("delivery_delay_ms", HELD_MS)
+  c.s:fault("crm", { limit = NEVER })
+  c.s:fault("partner", { limit = NEVER })
+  count_pages(c)
+end
+
+local function row(story, k)
+  local r = k.recorded
+  return ("  %-28s  %9s  %10d  %9s  %9s  %9s"):format(story.name, r.crm .. " + " .. r.partner,
+    r.operations, k.crm .. " + " .. k.partner, story.plain, story.aim)
+end
+
+local function play(c, story)
+  if story.settled then
+    settle(c)
+  end
+  if story.act then
+    story.act(c)
+  end
+  local k = cost(c, story.step)
+  if story.name == "new inbound deal" then
+    for _, opportunity in ipairs(c.s:rows("crm:opportunity")) do
+      if opportunity.msft_microsoftpartnercenterreferralidentifier == c.deal then
+        c.row = opportunity.opportunityid
+      end
+    end
+    settle(c)
+  end
+  return k
+end
+
+function M.run(tools)
+  local s = place.practice()
+  return place.with(s, function()
+    local c = { s = s, offset = 0 }
+    begin(c)
+    tools.out(("  %-28s  %9s  %10s  %9s  %9s  %9s\n"):format("", "recorded", "operations", "received",
+      "plain", "aim"))
+    for _, story in ipairs(STORIES) do
+      tools.out(row(story, play(c, story)) .. "\n")
+for _, r in ipairs(s:runs(3)) do tools.out("        "..json.encode({r.id,r.flow,r.trigger,r.outcome,r.calls, r.operations}).."\n") end
+    end
+    tools.out(("  A look at both sides reads %d pages of the CRM and %d of Partner Center, however " ..
+      "many\n  deals are equal.\n"):format(c.pages.crm, c.pages.partner))
+  end)
+end
+
+return M

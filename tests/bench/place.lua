@@ -1,0 +1,99 @@
+-- Where figures are taken: the released host (not the test build, so that no test file is in its
+-- memory) on a profile of its own, with the practice environment beside it or with nothing.
+local kit = require "commands.kit"
+local stage = require "sim.stage"
+
+local M = {}
+
+local START_MS = 20000
+
+local function free_port()
+  local listener = assert(host.serve { address = "127.0.0.1", port = 0,
+    handler = function() return 404, {}, "" end })
+  listener:close()
+  return listener.port
+end
+
+---Starts the host of this place and waits until it is ready.
+---@return integer said, integer seen  ms: by its own ready line, and from here
+function M.start(s)
+  local began = host.now_ms()
+  s.control = s.state .. ".sock"
+  s.host = assert(host.child.start { path = host.file.getenv "COSELL_BENCH_HOST",
+    argv = { "run", "--profile", s.profile }, env = { COSELL_SCRIPTS = host.file.getenv "COSELL_SCRIPTS",
+      PATH = host.file.getenv "PATH", HOME = host.file.getenv "HOME" } })
+  repeat
+    local line = s.host:line(START_MS)
+    local ms = line and line:match("ready in (%d+) ms")
+    if ms then
+      return tonumber(ms), host.now_ms() - began
+    end
+  until not line
+  error("the host did not start:\n" .. s.host:output(), 0)
+end
+
+---The practice environment and a host that is registered with it.
+function M.practice()
+  local s = kit.new { host = false }
+  M.start(s)
+  kit.registered(s)
+  return s
+end
+
+---A host alone: both services are this one address.
+---@param signed { origin: string, roots: string }
+function M.alone(signed)
+  local dir, at = host.file.tempdir(), signed.origin
+  local s = setmetatable({ dir = dir, profile = dir .. "/profile", state = dir .. "/cosell.db",
+    base = { crm = at, tokens = at, partner = at }, port = free_port() }, stage)
+  local secret = host.crypto.sha256(host.random(32))
+  s.hook = ("http://127.0.0.1:%d/callback/%s"):format(s.port, secret)
+  assert(host.file.mkdir(s.profile))
+  assert(host.file.write(s.profile .. "/profile.lua", kit.profile_text(s, s.port)))
+  assert(host.file.write(dir .. "/roots.pem", signed.roots, 0x180))
+  for name, text in pairs { path_secret = secret, crm_secret = "none", partner_secret = "none",
+    refresh_token = "none" } do
+    assert(host.file.write(dir .. "/" .. name, text, 0x180))
+  end
+  M.start(s)
+  return s
+end
+
+---Runs body(s) and always ends the place.
+function M.with(s, body)
+  local ok, result = pcall(body, s)
+  s:close()
+  if not ok then
+    error(result, 0)
+  end
+  return result
+end
+
+---Nothing to do: what waits, waits for longer than a moment.
+function M.still(s)
+  local q = s:status().queue
+  return q.due == 0 and q.running == 0 and q.soon == 0
+end
+
+function M.wait_still(s)
+  stage.wait_for("the queue to be worked off", function() return M.still(s) end, 120000)
+end
+
+local function pss(pid)
+  local text, err = host.file.read("/proc/" .. pid .. "/smaps_rollup")
+  local kib = text and text:match("\nPss:%s+(%d+) kB")
+  return assert(kib, err and err.text or "no Pss in smaps_rollup") / 1024
+end
+
+---Proportional set sizes in MiB: the host, its mapping process.
+function M.memory(s)
+  local pid = s.host:pid()
+  local children = assert(host.file.read(("/proc/%d/task/%d/children"):format(pid, pid)))
+  local mapping = 0
+  for child in children:gmatch("%d+") do
+    mapping = mapping + pss(child)
+  end
+  return pss(pid), mapping
+end
+
+return M

@@ -1,0 +1,158 @@
+-- What stories share: a practice environment and a host on a profile of their own in a temporary
+-- folder, and short words for what people do and see.
+local stage = require "sim.stage"
+
+local M = {}
+
+local PROFILE = [[
+return {
+  stage = "sandbox",
+  state = "%DIR%/cosell.db",
+  listen = { port = %PORT%, path_secret = { file = "%DIR%/path_secret" },
+    public_url = "http://127.0.0.1:%PORT%" },
+  crm = { url = "%CRM%", token_url = "%TOKENS%/practice.example/oauth2/v2.0/token",
+    client_id = "7d1b0c52-0002-4a11-9c01-000000000002", secret = { file = "%DIR%/crm_secret" } },
+  partner_center = { url = "%PARTNER%", webhook_url = "%PARTNER%",
+    audience = "https://api.partner.microsoft.com",
+    webhook_audience = "https://api.partnercenter.microsoft.com",
+    token_url = "%TOKENS%/practice.example/oauth2/token",
+    client_id = "7d1b0c52-0001-4a11-9c01-000000000001", secret = { file = "%DIR%/partner_secret" },
+    refresh_token = { file = "%DIR%/refresh_token" },
+    portal_url = "https://portal.example/referrals/" },
+  callbacks = { certificate_hosts = { "127.0.0.1" }, roots = { file = "%DIR%/roots.pem" },
+    practice_origin = "%PARTNER%" },
+  settings = { %SETTINGS% },
+}
+]]
+
+local DEFAULTS = { settle = "0", look_wait = "0", delta_seconds = "3600", poll_minutes = "60" }
+
+local function free_port()
+  local listener = assert(host.serve { address = "127.0.0.1", port = 0,
+    handler = function() return 404, {}, "" end })
+  local port = listener.port
+  listener:close()
+  return port
+end
+
+local function settings_of(given)
+  local merged, out = {}, {}
+  for name, value in pairs(DEFAULTS) do
+    merged[name] = value
+  end
+  for name, value in pairs(given or {}) do
+    merged[name] = tostring(value)
+  end
+  for name, value in pairs(merged) do
+    out[#out + 1] = name .. " = " .. value
+  end
+  table.sort(out)
+  return table.concat(out, ", ")
+end
+
+function M.profile_text(s, port, settings)
+  local values = { PORT = tostring(port), DIR = s.dir, CRM = s.base.crm, TOKENS = s.base.tokens,
+    PARTNER = s.base.partner, SETTINGS = settings_of(settings) }
+  return (PROFILE:gsub("%%(%u+)%%", values))
+end
+
+---A stage with a host that is ready (o.host = false: without).
+---@param o { settings: table|nil, files: table|nil, host: boolean|nil, env: table|nil,
+---           sim_env: table|nil }
+function M.new(o)
+  o = o or {}
+  local dir = host.file.tempdir()
+  local s = stage.new { dir = dir, env = o.sim_env }
+  s.profile = dir .. "/profile"
+  s.state = dir .. "/cosell.db"
+  s.port = free_port()
+  assert(host.file.mkdir(s.profile))
+  for name, text in pairs(o.files or {}) do
+    assert(host.file.write(s.profile .. "/" .. name, text))
+  end
+  assert(host.file.write(s.profile .. "/profile.lua", M.profile_text(s, s.port, o.settings)))
+  if o.host ~= false then
+    s:host_start { profile = s.profile, state = s.state, env = o.env }
+    s:host_ready()
+    M.registered(s)
+  end
+  return s
+end
+
+---The host has registered for events, so that what happens from now on is called back.
+function M.registered(s)
+  stage.wait_for("the registration", function() return s:say("pending").registered end)
+end
+
+---Runs body(s) on a new stage and always ends it.
+function M.with(o, body)
+  local s = M.new(o)
+  local ok, err = pcall(body, s)
+  if not ok and s.host then
+    local log = s.host:output():sub(-3000)
+    err = type(err) == "table" and (err.check or err.text) or err
+    err = tostring(err) .. "\nhost said:\n" .. log
+  end
+  s:close()
+  if not ok then
+    error({ check = err }, 0)
+  end
+end
+
+
+---The opportunities, oldest first, with short names.
+function M.opportunities(s)
+  local out = {}
+  for _, row in ipairs(s:rows("crm:opportunity")) do
+    out[#out + 1] = {
+      id = row.opportunityid, name = row.name, value = row.estimatedvalue, row = row,
+      closing_date = row.estimatedclosedate, notes = row.description, state = row.statecode,
+      status = row.statuscode, sync = row.msft_microsoftpartnercenterreferralsync,
+      identifier = row.msft_microsoftpartnercenterreferralidentifier,
+      link = row.msft_microsoftpartnercenterreferrallink,
+      audit = row.msft_microsoftpartnercenterreferralsyncaudit or "",
+      microsoft_id = row.msft_microsoftcrmidentifier, help = row.msft_microsoftpartnercenterhelp,
+      visible = row.msft_microsoftpartnercenterreferralvisible,
+    }
+  end
+  return out
+end
+
+function M.opportunity(s, id)
+  for _, o in ipairs(M.opportunities(s)) do
+    if not id or o.id == id then
+      return o
+    end
+  end
+  return nil
+end
+
+---Referrals: ours and Microsoft's apart.
+function M.referrals(s)
+  local ours, theirs = {}, {}
+  for _, r in ipairs(s:rows("referral")) do
+    table.insert(r.organizationId == "msft" and theirs or ours, r)
+  end
+  return ours, theirs
+end
+
+---Writes that both services have taken so far from the host.
+function M.writes(s)
+  return s:say("pending").writes
+end
+
+---After everything is at rest, looking again changes nothing, however often.
+function M.quiet(t, s)
+  s:rest()
+  local before = M.writes(s)
+  for _ = 1, 3 do
+    s:rest()
+  end
+  t.eq(M.writes(s), before, "writes while nothing changes")
+end
+
+function M.wait(what, look, bound_ms)
+  return stage.wait_for(what, look, bound_ms)
+end
+
+return M

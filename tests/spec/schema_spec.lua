@@ -1,0 +1,259 @@
+-- Profiles, right and wrong: what is said, where, and what the host gets of it.
+local checks = require "schema_checks"
+local lines = require "schema_lines"
+local schema = require "schema"
+local text = require "text"
+
+local WHERE = { dir = "/etc/cosell/north", file = "north/profile.lua", text = "" }
+
+local function profile(change)
+  local p = {
+    listen = { path_secret = { env = "PATH_SECRET" }, public_url = "https://hooks.north.example" },
+    crm = {
+      url = "https://north.crm4.dynamics.com/", client_id = "app-one",
+      secret = { file = "crm.secret" },
+      token_url = "https://login.north.example/tenant/oauth2/v2.0/token",
+    },
+    partner_center = {
+      token_url = "https://login.north.example/tenant/oauth2/token", client_id = "app-two",
+      secret = { credential = "partner" }, refresh_token = { file = "/run/refresh" },
+    },
+  }
+  if change then change(p) end
+  return p
+end
+
+local function normalise(change, source)
+  local where = { dir = WHERE.dir, file = WHERE.file, text = source or "" }
+  return schema.normalise(profile(change), where)
+end
+
+local function only_problem(t, change, source)
+  local got = normalise(change, source)
+  t.eq(#got.problems, 1, json.encode(got.problems))
+  t.eq(got.config, nil)
+  return got.problems[1] or {}
+end
+
+local function defaults(t)
+  local got = normalise()
+  t.eq(#got.problems, 0, json.encode(got.problems))
+  local c = got.config
+  t.eq(c.state, "/etc/cosell/north/cosell.db")
+  t.eq(c.key_file, "/etc/cosell/north/cosell.db.key")
+  t.eq(c.listen.deadline_ms, 10000)
+  t.eq(c.limits.mapping_memory, 64 * 1024 * 1024)
+  t.eq(c.profile.settings.settle, 60)
+  t.eq(c.settings.inbound, "all")
+  t.eq(c.profile.flows.helper, true)
+  t.eq(c.profile.crm_url, "https://north.crm4.dynamics.com")
+  t.eq(c.callbacks.job_kind, "event")
+  t.eq(c.callbacks.practice_origin, nil)
+end
+
+local function remotes(t)
+  local c = normalise().config
+  t.eq(c.remotes[1].name, "crm")
+  t.eq(c.remotes[1].base, "https://north.crm4.dynamics.com/api/data/v9.2/")
+  t.eq(c.remotes[1].audience, "https://north.crm4.dynamics.com/.default")
+  t.eq(c.remotes[2].base, "https://api.partner.microsoft.com/v1.0/")
+  t.eq(c.remotes[2].audience, "https://api.partner.microsoft.com")
+  t.eq(c.remotes[3].name, "webhooks")
+  t.eq(c.remotes[3].base, "https://api.partnercenter.microsoft.com/webhooks/v1/")
+  t.eq(c.remotes[3].grant, "partner_center")
+  t.eq(c.remotes[3].plain_ok, false)
+end
+
+local function grants(t)
+  local crm, partner = table.unpack(normalise().config.grants)
+  t.eq(crm.grant .. " " .. crm.form, "client_credentials v2")
+  t.eq(crm.secret.file, "/etc/cosell/north/crm.secret")
+  t.eq(crm.refresh_token, nil)
+  t.eq(partner.grant .. " " .. partner.form, "refresh_token v1")
+  t.eq(partner.refresh_token.file, "/run/refresh")
+  t.eq(partner.secret.credential, "partner")
+end
+
+local function certificate(t)
+  local got = normalise(function(p)
+    p.crm.secret = nil
+    p.crm.certificate = { key = { file = "crm.key" }, cert = { file = "crm.pem" } }
+  end)
+  t.eq(#got.problems, 0, json.encode(got.problems))
+  t.eq(got.config.grants[1].certificate.key.file, "/etc/cosell/north/crm.key")
+  t.eq(got.config.grants[1].certificate.algorithm, "PS256")
+  t.eq(only_problem(t, function(p)
+    p.crm.certificate = { key = { file = "k" }, cert = { file = "c" } }
+  end).key, "crm.secret")
+  t.eq(only_problem(t, function(p) p.crm.secret = nil end).key, "crm.secret")
+  t.eq(only_problem(t, function(p)
+    p.crm.secret, p.crm.certificate = nil, { key = { file = "k" } }
+  end).key, "crm.certificate")
+end
+
+local UNKNOWN = [[
+return {
+  crm = { -- the organisation: ulr = "no"
+    ["ulr"] = "https://north.crm4.dynamics.com",
+  },
+}]]
+
+local function unknown_key(t)
+  local p = only_problem(t, function(p) p.crm.ulr = "x" end, UNKNOWN)
+  t.eq(p.key, "crm.ulr")
+  t.eq(p.line, 3)
+  t.eq(p.file, "north/profile.lua")
+  t.ok(p.text:find("did you mean `url`?", 1, true), p.text)
+  p = only_problem(t, function(p2) p2.portal_url = "https://x.example/" end)
+  t.ok(p.text:find("partner_center.portal_url", 1, true), p.text)
+  t.eq(p.line, nil)
+  p = only_problem(t, function(p3) p3.settings = { setle = 1 } end)
+  t.ok(p.text:find("`settle`", 1, true), p.text)
+end
+
+local function missing_key(t)
+  local source = "return {\n\n  crm = { url = 'x' },\n}"
+  local p = only_problem(t, function(p) p.crm.client_id = nil end, source)
+  t.eq(p.key, "crm.client_id")
+  t.eq(p.line, 3) -- of the table in which it is missing
+  t.ok(p.text:find("missing", 1, true), p.text)
+end
+
+local WRONG = {
+  { "crm.url", function(p) p.crm.url = "http://north.example" end, "https://" },
+  { "crm.url", function(p) p.crm.url = "https://north.example/path" end, "without a path" },
+  { "crm.url", function(p) p.crm.url = "https://u@north.example" end, "an address" },
+  { "crm.secret", function(p) p.crm.secret = "hunter2" end, "must not hold the secret" },
+  { "crm.secret", function(p) p.crm.secret = { env = "A", file = "b" } end, "a reference" },
+  { "crm.in_flight", function(p) p.crm.in_flight = 0 end, "at least 1" },
+  { "crm.in_flight", function(p) p.crm.in_flight = 2.5 end, "a whole number" },
+  { "listen.port", function(p) p.listen.port = "8080" end, "a whole number" },
+  { "stage", function(p) p.stage = "stagin" end, 'did you mean "staging"?' },
+  { "flows.details", function(p) p.flows = { details = "yes" } end, "true or false" },
+  { "flows", function(p) p.flows = "all" end, "is a table" },
+  { "settings.inbound", function(p) p.settings = { inbound = "some" } end, "one of" },
+  { "callbacks.certificate_hosts", function(p) p.callbacks = { certificate_hosts = "h" } end,
+    "list of texts" },
+  { "columns", function(p) p.columns = { opportunity = { value = 1 } } end, "holds names" },
+  { "callbacks.practice_origin", function(p)
+    p.callbacks = { practice_origin = "http://127.0.0.1:8102" }
+  end, "sandbox" },
+  { "flows.dynamics_opportunity", function(p)
+    p.flows = { dynamics_to_partner_center = false, dynamics_solutions = false }
+  end, "cannot run without `dynamics_to_partner_center`" },
+  { "listen.path_secret", function(p) p.listen.path_secret = nil end, "missing" },
+}
+
+local function wrong_values(t)
+  for _, case in ipairs(WRONG) do
+    local p = only_problem(t, case[2])
+    t.eq(p.key, case[1])
+    t.ok(p.text and p.text:find(case[3], 1, true), ("%s: %s"):format(case[1], p.text))
+  end
+end
+
+local function not_a_table(t)
+  local got = schema.normalise("text", WHERE)
+  t.eq(got.problems[1].text, "does not return a table")
+end
+
+local function staging(t)
+  local got = normalise(function(p)
+    p.stage = "staging"
+    p.listen = nil
+    p.settings = { settle = 5, time_zone = json.null }
+  end)
+  t.eq(#got.problems, 0, json.encode(got.problems))
+  t.eq(got.config.settings.inbound, "linked")
+  t.eq(got.config.settings.settle, 5)
+  t.eq(got.config.settings.time_zone, "UTC")
+  t.eq(got.config.listen.path_secret, nil)
+end
+
+local SOURCE = [==[
+#!/usr/bin/env lua
+local base = "crm = { url = 1 }" --[[ crm = {
+  url = 1 } ]]
+local other = { crm = { url = 3 } }
+local profile = {
+  listen = { port = 1, 'first', { deep = 2 } },
+  hook = function(x)
+    if x then url = 1 else for i = 1, 2 do y = i end end
+    return { nope = 1 }
+  end, stage = [[a
+b = 2]],
+  ["crm"] = {
+    url = base .. ("x"):rep(2), token_url = other == 1 and "a" or "b",
+  };
+  last = true,
+}
+profile.partner_center = { url = "p",
+  certificate = { key = { file = "k" } } }
+profile.flows.details = false
+return profile
+]==]
+
+local function key_lines(t)
+  local got = lines.of(SOURCE)
+  local want = {
+    listen = 6, ["listen.port"] = 6, ["listen.2.deep"] = 6, hook = 7, stage = 10, crm = 12,
+    ["crm.url"] = 13, ["crm.token_url"] = 13, last = 15, partner_center = 17,
+    ["partner_center.url"] = 17, ["partner_center.certificate"] = 18,
+    ["partner_center.certificate.key.file"] = 18, ["flows.details"] = 19,
+  }
+  for path, line in pairs(want) do t.eq(got[path], line, path) end
+  for _, path in ipairs { "nope", "url", "y", "hook.nope", "b" } do t.eq(got[path], nil, path) end
+end
+
+local function broken_sources(t)
+  for _, source in ipairs { "", "return", "return {", "return { a = ", "return { a = 'x", "--[[",
+    "return { f = function(", "[==[", "x.", "return { [\"a\"] = { b" } do
+    t.ok(type(lines.of(source)) == "table", source)
+  end
+end
+
+local URLS = {
+  ["https://a.example"] = true, ["https://a.example:8443/x/y"] = true, ["http://[::1]:80/"] = true,
+  ["http://127.0.0.1:8103"] = true, ["http://localhost/x"] = true, ["http://10.0.0.1"] = false,
+  ["https://"] = false, ["ftp://a.example"] = false, ["https://a.example?q"] = false,
+  ["https://a b.example"] = false, ["http://127.0.0.1.evil.example"] = false, ["a.example"] = false,
+}
+
+local function urls(t)
+  for url, fine in pairs(URLS) do t.eq(checks.url(url) == nil, fine, url) end
+end
+
+local function texts(t)
+  t.eq(text.nearest("clientid", { "url", "client_id" }), "client_id")
+  t.eq(text.nearest("zebra", { "url", "client_id" }), nil)
+  local escaped = "A &amp; B &#39;x&#x27; &amp;lt; &no; &#xD800;"
+  t.eq(text.unescape(escaped), "A & B 'x' &lt; &no; &#xD800;")
+  t.eq(text.ms("2031-02-03T04:05:06.1234567+00:00"), text.ms("2031-02-03T04:05:06.123Z"))
+  t.eq(text.ms("2031-02-03T13:05:06+09:00"), text.ms("2031-02-03T04:05:06Z"))
+  t.eq(text.ms("2031-13-03"), nil)
+  t.eq(text.ms("yesterday"), nil)
+  t.eq(text.iso(text.ms("2024-02-29T23:59:59Z")), "2024-02-29T23:59:59Z")
+  t.eq(text.date(-1), "1969-12-31")
+  t.eq(text.bound("é\né é", 6), "é …")
+  t.eq(text.bound("ééé", 5), "é…")
+  t.eq(text.bound("short", 300), "short")
+  t.eq(text.encode("a b/ü"), "a%20b%2F%C3%BC")
+  t.ok(text.is_guid("7C1D9A0E-1111-4222-8333-444455556666"))
+  t.ok(not text.is_guid("7c1d9a0e-1111-4222-8333-444455556666/../x"))
+end
+
+return function(t)
+  t.case("normalise_minimal_defaults", function() defaults(t) end)
+  t.case("normalise_remotes_bases_and_audiences", function() remotes(t) end)
+  t.case("normalise_grants_references_absolute", function() grants(t) end)
+  t.case("normalise_certificate_instead_of_secret", function() certificate(t) end)
+  t.case("normalise_unknown_key_names_the_nearest_and_its_line", function() unknown_key(t) end)
+  t.case("normalise_missing_key_has_the_line_of_its_table", function() missing_key(t) end)
+  t.case("normalise_wrong_values_refused", function() wrong_values(t) end)
+  t.case("normalise_no_table_refused", function() not_a_table(t) end)
+  t.case("normalise_staging_is_linked_and_needs_no_listener", function() staging(t) end)
+  t.case("lines_strings_comments_functions_understood", function() key_lines(t) end)
+  t.case("lines_broken_source_ends", function() broken_sources(t) end)
+  t.case("checks_urls", function() urls(t) end)
+  t.case("text_helpers", function() texts(t) end)
+end

@@ -1,0 +1,139 @@
+-- Story 10: the host is killed at each commit, and at seeded random moments, and restarted: the
+-- same final state, whatever was half done.
+local kit = require "commands.kit"
+
+local MOST = 80 -- commits a story may take; a run that outlives its k ends the sweep
+
+local DEAL = { name = "Harbour crane upgrade", value = 90000, currency = "EUR",
+  closing_date = "2031-09-30", account = { name = "Elbe Hafen GmbH", line1 = "Kai 4",
+    city = "Hamburg", postalcode = "20457", country = "DE" }, contact = "Jana Petersen",
+  help = "Proof of concept / demo", solutions = { "SOL-10001-ABC" }, sync = true }
+
+local STORIES = {
+  { name = "story 1", ours = 1, theirs = 0,
+    play = function(s) s:act("portal-create", { name = "Plant sensor rollout" }) end,
+    check = function(t, _, o, r)
+      t.eq(o.name, "✔ Plant sensor rollout")
+      t.eq(r.externalReferenceId, o.id)
+    end },
+  { name = "story 3", ours = 1, theirs = 1,
+    play = function(s) s:act("create-opportunity", DEAL) end,
+    check = function(t, s, o, r)
+      t.eq(o.name, "✔ Harbour crane upgrade")
+      t.eq(o.identifier, r.id)
+      local _, theirs = kit.referrals(s)
+      t.eq(theirs[1].engagementId, r.engagementId)
+    end },
+  { name = "story 5", ours = 1, theirs = 0,
+    before = function(s)
+      s.deal = s:act("portal-create", { value = 1000, currency = "USD" }).id
+      s:rest()
+    end,
+    play = function(s)
+      s:act("edit", { table = "opportunity", id = kit.opportunity(s).id,
+        values = { name = "✔ Renamed", estimatedvalue = 2000 } })
+      s:act("edit", { id = s.deal, notes = "from the portal" })
+    end,
+    check = function(t, _, o, r)
+      t.eq(r.name, "Renamed")
+      t.eq(tonumber(r.details.dealValue), 2000)
+      t.eq(o.notes, "from the portal")
+    end },
+}
+
+local function end_state(t, s, story)
+  s:rest()
+  local ours, theirs = kit.referrals(s)
+  t.eq(#ours, story.ours, "our referrals")
+  t.eq(#theirs, story.theirs, "Microsoft's referrals")
+  t.eq(#kit.opportunities(s), 1, "opportunities")
+  story.check(t, s, kit.opportunity(s), ours[1])
+end
+
+-- Drives the story until the host died of itself or came to rest.  -> true if it died
+local function dies_or_rests(s)
+  return not pcall(function() s:rest() end)
+end
+
+local function restart(s)
+  s.host:wait()
+  s:host_start { profile = s.profile, state = s.state }
+  s:host_ready()
+end
+
+-- Kills at commit k from the start of the host on.  -> false if it came to rest before
+local function killed_at(t, story, k, when)
+  local died
+  kit.with({ host = story.before ~= nil }, function(s)
+    if story.before then
+      story.before(s)
+      s:host_stop("TERM")
+    end
+    story.play(s)
+    s:host_start { profile = s.profile, state = s.state,
+      env = { COSELL_KILL_AT = tostring(k), COSELL_KILL_WHEN = when } }
+    died = not pcall(function()
+      s:host_ready()
+      kit.registered(s)
+    end) or dies_or_rests(s)
+    if died then
+      restart(s)
+    end
+    end_state(t, s, story)
+  end)
+  return died
+end
+
+local function sweep(t, story, when)
+  for k = 1, MOST do
+    if not killed_at(t, story, k, when) then
+      t.ok(k > 5, "the story took only " .. k .. " commits: nothing was killed")
+      return
+    end
+  end
+  t.ok(false, "the story never ended within " .. MOST .. " commits")
+end
+
+-- Random moments: a generator of our own, so that a seed means the same everywhere.
+local function generator(seed)
+  local x = seed
+  return function(most)
+    x = (x * 1103515245 + 12345) & 0x7FFFFFFF
+    return (x >> 8) % most
+  end
+end
+
+local function random_kills(t, seed)
+  local random = generator(seed)
+  for i = 1, 20 do
+    local story = STORIES[1 + random(#STORIES)]
+    local delay = random(400)
+    local ok, err = pcall(kit.with, {}, function(s)
+      if story.before then
+        story.before(s)
+      end
+      story.play(s)
+      host.sleep(delay) -- the moment of the kill, not a wait for anything
+      s:host_stop("KILL")
+      s:host_start { profile = s.profile, state = s.state }
+      s:host_ready()
+      end_state(t, s, story)
+    end)
+    t.ok(ok, ("seed %d, kill %d, %s after %d ms: %s"):format(seed, i, story.name, delay,
+      tostring(type(err) == "table" and err.check or err)))
+  end
+end
+
+return function(t)
+  for _, story in ipairs(STORIES) do
+    for _, when in ipairs { "after", "before" } do
+      t.case(("story 10: %s killed just %s each commit"):format(story.name, when), function()
+        sweep(t, story, when)
+      end)
+    end
+  end
+  local seed = math.tointeger(tonumber(host.file.getenv("SEED"))) or host.now_ms() % 1000000
+  t.case("story 10: 20 kills at random moments, seed " .. seed, function()
+    random_kills(t, seed)
+  end)
+end

@@ -1,0 +1,463 @@
+/*
+ * remote/inbox.c behind the real listener: who gets which answer, and that no 200 is sent before
+ * its row is on disk.  Rounds end where the check says so.
+ */
+#include "remote/inbox.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fake_world.h"
+#include "golden.h"
+#include "pump.h"
+#include "tests.h"
+
+void check_inbox(void);
+
+#define PATH     "/callback/0123456789abcdef"
+#define CERT_URL "https://certs.example/cert/signer.cer"
+
+struct bench {
+	struct loop *loop;
+	struct http_server *server;
+	struct fake *fake;
+	struct db *db;
+	struct queue *queue;
+	struct verify *verify;
+	struct inbox *inbox;
+	int handled; /* calls that came to the handler */
+	int stored;  /* how often we were told to look at the queue */
+};
+
+static void on_call(void *ctx, struct http_call *c)
+{
+	struct bench *b = ctx;
+	b->handled++;
+	if (!inbox_take(b->inbox, c)) {
+		http_call_answer(c, 404, NULL, 0, NULL, 0);
+	}
+}
+
+static void on_stored(void *ctx)
+{
+	((struct bench *)ctx)->stored++;
+}
+
+/* In place: the listener keeps the address. */
+static void bench_open(struct bench *b, const char *path, bool with_verify)
+{
+	static char roots[8192];
+	static const char *const hosts[] = {"certs.example", NULL};
+	struct err e;
+	*b = (struct bench){.fake = fake_new(), .loop = loop_new(&e)};
+	struct http_server_config sc = {
+		.address = "127.0.0.1", .methods = "GET POST", .max_body = 256 * 1024};
+	b->server = http_server_new(b->loop, &sc, on_call, b, &e);
+	b->db = db_open(path, &b->fake->world, &e);
+	if (!CHECK(b->server && b->db)) {
+		CHECK_STR(e.text, "");
+		exit(1);
+	}
+	b->queue = queue_new(b->db);
+	snprintf(roots, sizeof(roots), "%s%s", golden_root, golden_intermediate);
+	struct verify_config vc = {
+		.hosts = hosts, .roots = roots, .organization = GOLDEN_ORGANIZATION};
+	b->verify = with_verify ? verify_new(&b->fake->world, &vc) : NULL;
+	struct inbox_config ic = {.path = PATH,
+				  .job_kind = "event",
+				  .verify = b->verify,
+				  .stored = on_stored,
+				  .ctx = b};
+	b->inbox = inbox_new(b->db, b->queue, &ic);
+	CHECK(db_commit(b->db, &e));
+}
+
+static void bench_close(struct bench *b)
+{
+	inbox_free(b->inbox);
+	verify_free(b->verify);
+	http_server_free(b->server);
+	queue_free(b->queue);
+	db_close(b->db);
+	loop_free(b->loop);
+	fake_free(b->fake);
+}
+
+/* ---- a client ---- */
+
+struct client {
+	struct bench *b;
+	int fd;
+	int handled; /* wanted of the bench */
+	char got[2000];
+	size_t n;
+};
+
+static bool read_more(struct client *c)
+{
+	ssize_t n = recv(c->fd, c->got + c->n, sizeof(c->got) - 1 - c->n, MSG_DONTWAIT);
+	if (n > 0) {
+		c->n += (size_t)n;
+		c->got[c->n] = '\0';
+	}
+	return n == 0 || strstr(c->got, "\r\n\r\n") != NULL;
+}
+
+static bool until_answered(void *arg)
+{
+	return read_more(arg);
+}
+
+static bool until_handled(void *arg)
+{
+	struct client *c = arg;
+	return c->b->handled >= c->handled;
+}
+
+static void dial(struct client *c, struct bench *b)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)http_server_port(b->server)),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	*c = (struct client){.b = b, .fd = socket(AF_INET, SOCK_STREAM, 0)};
+	CHECK(connect(c->fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+}
+
+/* Sends a request and waits until the handler had it. heads: whole lines with their ends. */
+static void ask(struct client *c, struct bench *b, const char *line, const char *heads,
+		const char *body)
+{
+	struct buf out = {0};
+	dial(c, b);
+	buf_addf(&out, "%s HTTP/1.1\r\nHost: hook.example\r\nContent-Length: %zu\r\n%s\r\n%s", line,
+		 strlen(body), heads, body);
+	CHECK(send(c->fd, out.data, out.len, 0) == (ssize_t)out.len);
+	buf_free(&out);
+	c->handled = b->handled + 1;
+	CHECK(pump(b->loop, until_handled, c, 5000));
+}
+
+static int status_of(struct client *c)
+{
+	if (!CHECK(pump(c->b->loop, until_answered, c, 5000)) || c->n < 12) {
+		return 0;
+	}
+	return atoi(c->got + 9);
+}
+
+/* Nothing has come, even after the loop had its chances. */
+static bool is_silent(struct client *c)
+{
+	turn(c->b->loop, 5);
+	read_more(c);
+	return c->n == 0;
+}
+
+static void hang_up(struct client *c)
+{
+	close(c->fd);
+}
+
+static void post_golden(struct client *c, struct bench *b)
+{
+	char *heads = xasprintf("aUtHoRiZaTiOn: Signature %s\r\nX-MS-Certificate-Url: " CERT_URL
+				"\r\nX-MS-Signature-Algorithm: rsa-sha256\r\n",
+				golden_rs256);
+	ask(c, b, "POST " PATH, heads, golden_body);
+	free(heads);
+}
+
+static bool commit(struct bench *b)
+{
+	struct err e;
+	return db_commit(b->db, &e);
+}
+
+static int64_t rows(struct bench *b)
+{
+	struct err e;
+	struct queue_stats s;
+	CHECK(queue_stats(b->queue, &s, &e));
+	return s.waiting;
+}
+
+static struct inbox_state state(struct bench *b)
+{
+	struct inbox_state s;
+	inbox_state(b->inbox, &s);
+	return s;
+}
+
+/* ---- the way of a good one ---- */
+
+static void check_way(void)
+{
+	CASE ("inbox_signed_callback_gets_200_only_after_its_row_is_committed") {
+		struct bench b;
+		struct client c;
+		struct err e;
+		struct job j = {0};
+		bench_open(&b, ":memory:", true);
+		post_golden(&c, &b);
+		CHECK_INT(b.fake->n, 1);
+		CHECK(is_silent(&c));
+		CHECK(commit(&b)); /* a round ends while the certificate is fetched */
+		CHECK(is_silent(&c));
+		CHECK_INT(rows(&b), 0);
+		fake_answer(b.fake, 0, 200, NULL, golden_signer);
+		CHECK(is_silent(&c));
+		CHECK_INT(b.stored, 0);
+		CHECK(commit(&b));
+		CHECK_INT(status_of(&c), 200);
+		CHECK(strstr(c.got, "Content-Length: 0\r\n") != NULL);
+		CHECK_INT(b.stored, 1);
+		CHECK_INT(state(&b).stored, 1);
+		CHECK_INT(queue_take(b.queue, 60000, 1, &j, &e), 1);
+		CHECK_STR(j.kind, "event");
+		CHECK_STR(j.lane, "");
+		CHECK_STR(j.payload,
+			  "{\"body\":\"{\\\"EventName\\\":\\\"test-created\\\","
+			  "\\\"ResourceUri\\\":\\\"https://api.example/validationEvents/1\\\"}\"}");
+		job_clear(&j);
+		hang_up(&c);
+		post_golden(&c, &b); /* the certificate is at hand now */
+		CHECK(is_silent(&c));
+		CHECK(commit(&b));
+		CHECK_INT(status_of(&c), 200);
+		CHECK_INT(b.fake->n, 1);
+		hang_up(&c);
+		bench_close(&b);
+	}
+	CASE ("inbox_hundred_equal_callbacks_are_one_row_and_each_is_answered") {
+		struct bench b;
+		static struct client c[100];
+		bench_open(&b, ":memory:", false);
+		for (int i = 0; i < 100; i++) {
+			ask(&c[i], &b, "POST " PATH, "", "{\"a\":1}");
+		}
+		CHECK(commit(&b));
+		for (int i = 0; i < 100; i++) {
+			CHECK_INT(status_of(&c[i]), 200);
+			hang_up(&c[i]);
+		}
+		CHECK_INT(rows(&b), 1);
+		ask(&c[0], &b, "POST " PATH, "", "{\"a\":2}");
+		CHECK(commit(&b));
+		CHECK_INT(status_of(&c[0]), 200);
+		CHECK_INT(rows(&b), 2);
+		hang_up(&c[0]);
+		bench_close(&b);
+	}
+	CASE ("inbox_body_of_any_bytes_becomes_sound_json") {
+		struct bench b;
+		struct client c;
+		struct err e;
+		struct job j = {0};
+		bench_open(&b, ":memory:", false);
+		ask(&c, &b, "POST " PATH, "", "\"\\\x01\xff\n");
+		CHECK(commit(&b));
+		CHECK_INT(status_of(&c), 200);
+		CHECK_INT(queue_take(b.queue, 60000, 1, &j, &e), 1);
+		CHECK_STR(j.payload, "{\"body\":\"\\\"\\\\\\u0001\xef\xbf\xbd\\n\"}");
+		job_clear(&j);
+		hang_up(&c);
+		ask(&c, &b, "POST " PATH, "", "");
+		CHECK(commit(&b));
+		CHECK_INT(status_of(&c), 200);
+		hang_up(&c);
+		bench_close(&b);
+	}
+}
+
+/* ---- refusals ---- */
+
+static void check_refusals(void)
+{
+	CASE ("inbox_unproved_callback_gets_an_empty_401_and_no_row") {
+		static const char *const heads[] = {
+			"",
+			"Authorization: Signature QUJD\r\n",
+			"Authorization: Signature QUJD\r\nX-MS-Certificate-Url: " CERT_URL "\r\n",
+			"Authorization: Signature QUJD\r\nX-MS-Signature-Algorithm: rsa-sha256\r\n",
+			"Authorization: Signature QUJD\r\nX-MS-Signature-Algorithm: rsa-sha256\r\n"
+			"X-MS-Certificate-Url: https://evil.example/a.cer\r\n",
+			"X-MS-Certificate-Url: " CERT_URL
+			"\r\nX-MS-Signature-Algorithm: rsa-sha256\r\n",
+		};
+		struct bench b;
+		bench_open(&b, ":memory:", true);
+		for (int i = 0; i < 6; i++) {
+			struct client c;
+			ask(&c, &b, "POST " PATH, heads[i], "{}");
+			CHECK_INT(status_of(&c), 401);
+			CHECK(strstr(c.got, "Content-Length: 0\r\n") != NULL);
+			CHECK_STR(strstr(c.got, "\r\n\r\n"), "\r\n\r\n");
+			CHECK(strstr(c.got, "signature") == NULL && strstr(c.got, "WWW-") == NULL);
+			hang_up(&c);
+		}
+		CHECK_INT(b.fake->n, 0);
+		CHECK_INT(rows(&b), 0);
+		CHECK_INT(state(&b).rejected, 6);
+		bench_close(&b);
+	}
+	CASE ("inbox_tampered_body_gets_401") {
+		struct bench b;
+		struct client c;
+		bench_open(&b, ":memory:", true);
+		char *heads =
+			xasprintf("Authorization: Signature %s\r\nX-MS-Certificate-Url: " CERT_URL
+				  "\r\nX-MS-Signature-Algorithm: rsa-sha256\r\n",
+				  golden_rs256);
+		ask(&c, &b, "POST " PATH, heads, "{\"EventName\":\"forged\"}");
+		fake_answer(b.fake, 0, 200, NULL, golden_signer);
+		CHECK_INT(status_of(&c), 401);
+		CHECK_INT(rows(&b), 0);
+		free(heads);
+		hang_up(&c);
+		bench_close(&b);
+	}
+	CASE ("inbox_header_that_stands_there_twice_gets_401") {
+		struct bench b;
+		struct client c;
+		bench_open(&b, ":memory:", true);
+		char *heads =
+			xasprintf("Authorization: Signature %s\r\nauthorization: Signature %s\r\n"
+				  "X-MS-Certificate-Url: " CERT_URL "\r\n"
+				  "X-MS-Signature-Algorithm: rsa-sha256\r\n",
+				  golden_rs256, golden_rs256);
+		ask(&c, &b, "POST " PATH, heads, golden_body);
+		CHECK_INT(status_of(&c), 401);
+		CHECK_INT(b.fake->n, 0);
+		CHECK_INT(state(&b).rejected, 1);
+		free(heads);
+		hang_up(&c);
+		bench_close(&b);
+	}
+	CASE ("inbox_other_path_is_not_taken_and_other_method_gets_405") {
+		static const char *const paths[] = {
+			"POST /",
+			"POST /callback/",
+			"POST " PATH "/",
+			"POST " PATH "0",
+			"POST " PATH "?x=1",
+			"POST /callback/0123456789abcdeF",
+			"POST /callback/0123456789abcde",
+			"GET /",
+		};
+		struct bench b;
+		struct client c;
+		bench_open(&b, ":memory:", false);
+		for (int i = 0; i < 8; i++) {
+			ask(&c, &b, paths[i], "", "");
+			CHECK_INT(status_of(&c), 404);
+			hang_up(&c);
+		}
+		ask(&c, &b, "GET " PATH, "", "");
+		CHECK_INT(status_of(&c), 405);
+		CHECK(strstr(c.got, "Allow: POST\r\n") != NULL);
+		hang_up(&c);
+		CHECK_INT(rows(&b), 0);
+		CHECK_INT(state(&b).rejected + state(&b).refused + state(&b).stored, 0);
+		bench_close(&b);
+	}
+}
+
+/* ---- 503 ---- */
+
+static void check_trouble(void)
+{
+	CASE ("inbox_round_that_dies_gets_503_with_retry_after_and_the_next_one_works") {
+		struct bench b;
+		struct client c[3];
+		char path[200];
+		snprintf(path, sizeof(path), "%s/state.db", tests_tempdir());
+		bench_open(&b, path, false);
+		for (int i = 0; i < 3; i++) {
+			ask(&c[i], &b, "POST " PATH, "", i ? "{\"a\":1}" : "{}");
+		}
+		fake_disk_full(true);
+		CHECK(!commit(&b));
+		fake_disk_full(false);
+		for (int i = 0; i < 3; i++) {
+			CHECK_INT(status_of(&c[i]), 503);
+			CHECK(strstr(c[i].got, "Retry-After: 5\r\n") != NULL);
+			hang_up(&c[i]);
+		}
+		CHECK_INT(rows(&b), 0);
+		CHECK_INT(b.stored, 0);
+		CHECK_INT(state(&b).refused, 3);
+		ask(&c[0], &b, "POST " PATH, "", "{}");
+		CHECK(commit(&b));
+		CHECK_INT(status_of(&c[0]), 200);
+		CHECK_INT(rows(&b), 1);
+		hang_up(&c[0]);
+		bench_close(&b);
+	}
+	CASE ("inbox_certificate_not_to_be_had_gets_503") {
+		struct bench b;
+		struct client c;
+		bench_open(&b, ":memory:", true);
+		post_golden(&c, &b);
+		fake_fail(b.fake, 0);
+		CHECK_INT(status_of(&c), 503);
+		CHECK(strstr(c.got, "Retry-After: 5\r\n") != NULL);
+		CHECK_INT(state(&b).refused, 1);
+		hang_up(&c);
+		bench_close(&b);
+	}
+	CASE ("inbox_freed_while_calls_wait_answers_503_in_either_order") {
+		for (int verify_first = 0; verify_first <= 1; verify_first++) {
+			struct bench b;
+			struct client c;
+			bench_open(&b, ":memory:", true);
+			post_golden(&c, &b);
+			if (verify_first) {
+				verify_free(b.verify);
+				b.verify = NULL;
+			}
+			inbox_free(b.inbox);
+			b.inbox = NULL;
+			CHECK_INT(status_of(&c), 503);
+			hang_up(&c);
+			bench_close(&b);
+		}
+	}
+	CASE ("inbox_freed_before_its_commit_answers_503_once") {
+		struct bench b;
+		struct client c;
+		bench_open(&b, ":memory:", false);
+		ask(&c, &b, "POST " PATH, "", "{}");
+		inbox_free(b.inbox);
+		b.inbox = NULL;
+		CHECK(commit(&b));
+		CHECK_INT(status_of(&c), 503);
+		CHECK_INT(b.stored, 0);
+		hang_up(&c);
+		bench_close(&b);
+	}
+	CASE ("inbox_peer_that_hung_up_loses_nothing") {
+		struct bench b;
+		struct client c;
+		bench_open(&b, ":memory:", false);
+		ask(&c, &b, "POST " PATH, "", "{}");
+		hang_up(&c);
+		turn(b.loop, 5);
+		CHECK(commit(&b));
+		turn(b.loop, 5);
+		CHECK_INT(rows(&b), 1);
+		bench_close(&b);
+	}
+}
+
+void check_inbox(void)
+{
+	check_way();
+	check_refusals();
+	check_trouble();
+}
