@@ -10,9 +10,9 @@
 
 SHELL := /bin/sh
 CC ?= gcc
+comma := ,
 B := build
 T := build/test$(if $(SAN),-$(subst $(comma),-,$(SAN)))
-comma := ,
 Q := $(if $(V),,@)
 
 PACKAGES := lua5.4 lua5.4-cjson libcurl sqlite3 libcrypto libevent libseccomp
@@ -33,8 +33,8 @@ STORE := db docs json_text links migrations private_file queue queue_many runs s
 	vault
 REMOTE := answer gate inbox oauth oauth_wire remote remote_set remote_url verify verify_url
 SCRIPT := api api_child api_control api_crypto api_docs api_file api_http api_serve api_store \
-	files generation json json_lex json_write mapper mapper_frame profile reload task vm vm_err \
-	vm_libs
+	commands files generation json json_lex json_write mapper mapper_frame profile reload task \
+	ticks vm vm_err vm_libs
 APP := app cli control endpoints here process record retry sched site
 MAPPER := files lock main
 
@@ -100,6 +100,7 @@ lint: deps-lint
 format:
 	$(Q)clang-format -i $$(find host tests -name '*.[ch]')
 bench: deps
+	$(Q)vendor/install bench
 	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper
 	$(Q)tests/bench/run $(T)
 mutants: deps

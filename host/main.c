@@ -1,38 +1,98 @@
 /*
- * cosell: keeps two systems equal, by scripts, for one profile or many.  The map of the house, a folder
- * a floor; includes only go down.
+ * cosell: keeps two systems equal, by scripts, for one profile or many.  The map of the house: a
+ * folder is a floor, and includes only go down.
  *
  * app       what the process does
- *   cli           words to commands; help; nearest name
- *   app           run a profile; ask a running host; staged stop
- *   here          a command that runs in the caller's folder, without state
- *   process       loop, world and signals of every way of running
- *   site          all of one profile, and the round: tasks, commit, release
- *   endpoints     a profile's remotes, sign-in, callback listener
- *   sched         due jobs become tasks; what becomes of them
- *   retry         the retry table: the kind of an error decides; record: what a run leaves
- *   control       commands as tasks, and the control socket
+ *   cli            words to commands, help, the nearest name
+ *   app            `cosell run`; a command of a profile, asked of its host; the staged stop
+ *   here           a command that runs in the caller's folder, without a profile's state
+ *   process        loop, world and signals, for every way of running
+ *   site           all of one profile, and the round: tasks, commit, release
+ *   endpoints      a profile's remotes, sign-in and callback listener
+ *   sched          due jobs become tasks; what becomes of them
+ *   retry          the retry table: the kind of an error decides
+ *   record         what a run leaves behind
+ *   control        commands in hand, and the control socket
+ *
  * script    the only users of Lua
- *   vm vm_err     a Lua state in a box; errors between C and Lua
- *   json json_lex json_write    exact JSON
- *   task          a coroutine with an owner, a cost, a place in the line
- *   api           the table `host`; api_http api_store api_docs api_serve api_control api_file
- *                 api_child api_crypto: one part of it each
- *   files         one consistent set of scripts, mappings, profile
- *   profile       the profile as plain structs; secrets by reference
- *   mapper        the mapping process, from the host's side
- *   generation    a set proved good; reload: which one runs
+ *   vm             a Lua state in a box, and the one door into it
+ *   vm_libs        what a script sees of the standard libraries
+ *   vm_err         errors between C and Lua
+ *   json           exact JSON, decoded
+ *   json_lex       the strict scan before it; numbers and strings as text
+ *   json_write     Lua values as text, names sorted
+ *   task           a coroutine with an owner, a cost and a place in the line
+ *   api            the table `host`, and what its parts share
+ *   api_http       host.http: requests to the remotes
+ *   api_store      host.store, host.queue: rows for scripts
+ *   api_docs       host.docs: rows of the practice environment
+ *   api_serve      host.serve, host.spawn: what that environment is made of
+ *   api_control    host.control: control sockets for commands that run here
+ *   api_file       host.file: files, for those too
+ *   api_child      host.child: programs that they start
+ *   api_crypto     host.crypto: digests, keys, certificates
+ *   commands       the commands there are, and one of them as a task
+ *   ticks          the kinds of jobs that come again by themselves
+ *   files          one consistent set of scripts, mappings, profile
+ *   profile        the profile as plain structs, secrets by reference
+ *   mapper         the mapping process, from the host's side
+ *   mapper_frame   its answers, read by position
+ *   generation     a set of files, proved good
+ *   reload         which generation runs, and how an old one ends
+ *
  * remote    named endpoints
- *   remote        requests with budget, pause, fresh token; oauth: tokens
- *   verify        is this callback signed by whom we trust; inbox: callback to row
+ *   remote         the line of calls in front of each, and what their ends mean
+ *   remote_set     the remotes by name
+ *   remote_url     addresses that stay below a base
+ *   gate           budget and pause of one remote
+ *   answer         HTTP answers as kinds of errors
+ *   oauth          access tokens: who waits, who asks, rotation
+ *   oauth_wire     the token endpoint's requests and answers
+ *   verify         is this callback signed by whom we trust
+ *   verify_url     where a signer's certificate may come from
+ *   inbox          a callback becomes a row, and then is answered
+ *
  * store     the only users of sqlite
- *   db            the state file; a round is a transaction
- *   queue links runs vault docs    jobs; joined records; what was done; sealed secrets; practice rows
+ *   db             a round is a transaction, a step a savepoint
+ *   stmt           prepared statements by name
+ *   state_file     opening the file, and the checks in order
+ *   migrations     the schema, step by step
+ *   queue          jobs: how one changes its state
+ *   queue_many     jobs: all of them at once
+ *   links          joined records, and what hangs on them
+ *   runs           what was done
+ *   docs           documents of the practice environment; JSON edited as text
+ *   json_text      one value out of a JSON text
+ *   vault          our secrets, sealed
+ *   private_file   files that only we may read
+ *
  * io        the only users of libevent, curl, inotify
- *   loop http_server http_client watch child frames; wire: what is said on a control socket
+ *   loop           the one wait: rounds, timers, descriptors, signals
+ *   http_server    an HTTP listener
+ *   http_conn      one of its connections
+ *   http_gate      the strict grammar in front of it
+ *   http_call      reading a call
+ *   http_client    requests by curl
+ *   http_request   one on its way out, judged and copied
+ *   http_answer    its answer, collected
+ *   watch          something changed under these folders
+ *   child          child processes
+ *   frames         messages over a Unix socket
+ *   wire           the conversation of a control socket, both sides
+ *
  * base      below everything
- *   err buf log clock crypto world
- * mapper    cosell-mapper, the locked process in which mappings run: a program of its own
+ *   err            errors are values with a kind
+ *   buf            memory that never fails, and a byte string that grows
+ *   log            one line a message
+ *   clock          the two clocks, and times as text
+ *   crypto         random bytes, digests, text forms, sealing
+ *   crypto_cert    keys and certificates
+ *   world          now, random, requests: all that is handed down from outside
+ *
+ * mapper    cosell-mapper, in which mappings run: a program of its own, on base, vm and json
+ *   main           the channel and the questions
+ *   files          what the host sent
+ *   lock           no network, no files, capped memory
  */
 #include "app/cli.h"
 

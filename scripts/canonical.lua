@@ -18,6 +18,7 @@ local function given(value)
 end
 M.given = given
 
+-- ---- Amounts ----
 
 -- Adds one to the last digit of a run of digits: "199" -> "200", "99" -> "100".
 local function increment(digits)
@@ -72,6 +73,7 @@ function M.is_zero(amount)
   return amount == nil or not amount:find("[1-9]")
 end
 
+-- ---- Dates ----
 
 ---The closing date of a referral: midnight UTC is that date; any other time is converted in the
 ---zone's offset.
@@ -90,6 +92,7 @@ function M.date(value, offset_minutes)
   return text.date(at + (offset_minutes or 0) * 60000)
 end
 
+-- ---- Text ----
 
 -- Variation selectors that editors add behind a mark.
 local SELECTORS = { "\u{FE0F}", "\u{FE0E}" }
@@ -145,6 +148,7 @@ local function guid(value)
   return value and tostring(value):lower() or nil
 end
 
+-- ---- The two sides ----
 
 local function list(value)
   return given(value) or {}
@@ -291,6 +295,7 @@ function M.from_crm(row, facts)
   }
 end
 
+-- ---- Equality ----
 
 local function set_key(members, key)
   local ids = {}

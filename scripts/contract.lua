@@ -94,8 +94,8 @@ function check.arrives_as(value)
   return value ~= nil and one_of(value, { "opportunity", "lead" }) or nil
 end
 
---- Columns with what they get: text, number, boolean, null, or ctx.bind; a look-up that `v` came with
--- may stay in it.
+--- Columns with what they get: text, number, boolean, null, or ctx.bind; a look-up that `v` came
+-- with may stay in it.
 function check.values(value)
   if type(value) ~= "table" then return "must be a table of columns, not a " .. type(value) end
   for column, given in pairs(value) do

@@ -31,7 +31,7 @@ local function say(turn, flow, outcome, detail)
     detail = detail }
 end
 
--- Reading -----------------------------------------------------------------------------------
+-- ---- Reading ----
 
 local function note_copies(turn)
   local link, read = turn.link, turn.read
@@ -66,7 +66,7 @@ local function unchanged(turn)
     (link.theirs and link.theirs.tag) == (read.theirs and read.theirs.eTag)
 end
 
--- Keeping -----------------------------------------------------------------------------------
+-- ---- Keeping ----
 
 -- The link and what both sides hold now, as the base of the next merge; one commit.
 local function keep(turn, crm, partner)
@@ -98,7 +98,7 @@ local function suspend(turn)
   return rest(turn, "suspended", "Sync with Partner Center is off: nothing travels")
 end
 
--- Deciding ----------------------------------------------------------------------------------
+-- ---- Deciding ----
 
 -- A mapping's `resolve` may decide a conflict: the value that both sides get names the side.
 local function resolver(known)
@@ -218,7 +218,7 @@ local function flow_of(plan)
   return #plan.heard > 0 and "microsoft_updates" or "partner_center_to_dynamics"
 end
 
--- Writing -----------------------------------------------------------------------------------
+-- ---- Writing ----
 
 -- What we are about to say is on the record before anything is sent.
 local function write_partner(turn, plan, lines)
@@ -276,7 +276,7 @@ local function synchronise(turn)
   return keep(turn, crm, canonical.from_partner(turn.read.ours, turn.read.theirs, turn.known))
 end
 
--- The three paths ----------------------------------------------------------------------------
+-- ---- The three paths ----
 
 local function both(turn)
   local ok, err = read_partner(turn)

@@ -132,6 +132,7 @@ local function zone_minutes(zone)
   return (hours * 60 + minutes) * (sign == "-" and -1 or 1)
 end
 
+-- ---- Methods that canonical.lua asks ----
 
 local Facts = {}
 Facts.__index = Facts
@@ -210,6 +211,7 @@ function Facts.referral_link(_, id)
   return id and (host.profile.portal_url .. id) or nil
 end
 
+-- ---- Putting it together ----
 
 local function unique(...)
   local seen, out = {}, {}

@@ -271,14 +271,8 @@ function host.queue.list(which) end
 ---@return integer? count, err? err
 function host.queue.retry(id) end
 
----@class host.stats
----@field waiting integer
----@field due integer
----@field running integer
----@field dead integer
----@field oldest_due_ms integer
-
----@return host.stats? stats, err? err
+---Jobs by state: waiting (of these due), running, dead; and oldest_due_ms.
+---@return table<string, integer>? stats, err? err
 function host.queue.stats() end
 
 -- ---- host.docs: the practice environment's rows, and JSON edited as text ----

@@ -279,7 +279,7 @@ end
 function M.look(reference, since_iso)
   local since = assert(text.ms(since_iso), "since is an ISO time")
   local wanted = reference:lower()
-  return collect(M.pages { orderby = "createdDateTime desc" }, function(row)
+  return collect(M.pages { orderby = "createdDateTime desc", counted = true }, function(row)
     local at = text.ms(row.createdDateTime)
     if at and at < since then return "stop" end
     local has = row.externalReferenceId

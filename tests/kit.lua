@@ -1,6 +1,7 @@
 -- What stories share: a practice environment and a host on a profile of their own in a temporary
 -- folder, and short words for what people do and see.
 local stage = require "sim.stage"
+local tap = require "commands.tap"
 
 local M = {}
 
@@ -81,24 +82,27 @@ end
 
 ---The host has registered for events, so that what happens from now on is called back.
 function M.registered(s)
-  stage.wait_for("the registration", function() return s:say("pending").registered end)
+  stage.wait_for("the registration", function()
+    s:command("last") -- raises if the host is gone
+    return s:say("pending").registered
+  end)
 end
 
 ---Runs body(s) on a new stage and always ends it.
 function M.with(o, body)
   local s = M.new(o)
   local ok, err = pcall(body, s)
-  if not ok and s.host then
-    local log = s.host:output():sub(-3000)
-    err = type(err) == "table" and (err.check or err.text) or err
-    err = tostring(err) .. "\nhost said:\n" .. log
+  local said = not ok and tap.message(err) or nil
+  if said and s.host then
+    said = said .. "\nthe host said:\n" .. s.host:output():sub(-3000)
   end
   s:close()
-  if not ok then
-    error({ check = err }, 0)
+  if said then
+    error({ check = said }, 0)
   end
 end
 
+-- ---- What people see ----
 
 ---The opportunities, oldest first, with short names.
 function M.opportunities(s)

@@ -18,6 +18,11 @@ local function same(a, b)
   return true
 end
 
+---What a raised value says.
+function M.message(err)
+  return tostring(type(err) == "table" and (err.check or err.text) or err)
+end
+
 ---@param out function  takes text
 function M.new(out)
   local t = { passed = 0, failed = 0 }
@@ -58,8 +63,7 @@ function M.new(out)
       return true
     end
     t.failed = t.failed + 1
-    local why = type(err) == "table" and (err.check or err.text) or err
-    out("not ok - " .. name .. "\n#   " .. tostring(why):gsub("\n", "\n#   ") .. "\n")
+    out("not ok - " .. name .. "\n#   " .. M.message(err):gsub("\n", "\n#   ") .. "\n")
     return false
   end
 

@@ -1,15 +1,13 @@
 /*
  * From words to a command: options, the list of commands, the nearest name.
  *
- * Owns nothing for long.  Reads of a command script only `help`, `where` and `usage`; never runs
- * one.
+ * Owns nothing for long.  Knows no command but `run`; what the others are, script/commands tells.
  */
 #include "app/cli.h"
 
 #include "app/app.h"
 #include "base/log.h"
-
-#include <lauxlib.h>
+#include "script/commands.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,110 +15,22 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define COMMANDS_MOST 100
-#define NEAR          3 /* letters that may differ in a suggestion */
+#define NEAR 3 /* letters that may differ in a suggestion */
 
-/* ---- the commands there are ---- */
-
-struct listed {
-	char *name, *help, *usage;
-	bool here;
-};
-
-struct listing {
-	struct listed at[COMMANDS_MOST];
-	size_t n;
-};
-
-struct reading {
-	const char *module;
-	struct listed *out;
-};
-
-static char *field(lua_State *L, const char *key)
-{
-	char *s = lua_getfield(L, -1, key) == LUA_TSTRING ? xstrdup(lua_tostring(L, -1)) : NULL;
-	lua_pop(L, 1);
-	return s;
-}
-
-static int l_read_command(lua_State *L)
-{
-	struct reading *r = lua_touserdata(L, 1);
-	lua_getglobal(L, "require");
-	lua_pushstring(L, r->module);
-	lua_call(L, 1, 1);
-	luaL_checktype(L, -1, LUA_TTABLE);
-	r->out->help = field(L, "help");
-	r->out->usage = field(L, "usage");
-	char *where = field(L, "where");
-	r->out->here = where && strcmp(where, "here") == 0;
-	free(where);
-	return 0;
-}
-
-/* A broken command is listed with its error as help. */
-static void read_command(struct vm *v, const char *module, struct listed *out)
-{
-	struct reading r = {module, out};
-	struct err e;
-	lua_State *L = vm_lua(v);
-	lua_pushcfunction(L, l_read_command);
-	lua_pushlightuserdata(L, &r);
-	if (vm_call(v, L, 1, 0, 0, &e))
-		return;
-	free(out->help);
-	out->help = xstrdup(e.text);
-}
-
-/* Command scripts may look at `host` when they load, but nothing is behind it here. */
-static void read_all(const struct files *files, struct listing *out)
-{
-	const struct vm_config vc = {.requires = true, .strict = true};
-	struct services nothing = {0};
-	struct vm *v = vm_new(&vc);
-	for (size_t i = 0; i < files->nscripts; i++) {
-		const struct files_one *f = &files->scripts[i];
-		vm_file(v, f->name, f->shown, f->text, f->len);
-	}
-	api_open(v, &nothing);
-	for (size_t i = 0; i < files->nscripts && out->n < COMMANDS_MOST; i++) {
-		const char *name = files->scripts[i].name;
-		if (strncmp(name, "commands.", 9) != 0 || strchr(name + 9, '.'))
-			continue;
-		struct listed *c = &out->at[out->n++];
-		c->name = xstrdup(name + 9);
-		read_command(v, name, c);
-	}
-	vm_free(v);
-	api_close(&nothing);
-}
-
-static bool list_commands(const struct app_paths *p, struct listing *out, struct err *e)
+static bool list_commands(const struct app_paths *p, struct commands *out, struct err *e)
 {
 	const struct files_source in = {.scripts = p->scripts, .commands = p->commands};
 	struct files files;
-	*out = (struct listing){.n = 0};
 	if (!files_read(&files, &in, e))
 		return false;
-	read_all(&files, out);
+	commands_list(&files, out);
 	files_clear(&files);
 	return true;
 }
 
-static void listing_clear(struct listing *l)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		free(l->at[i].name);
-		free(l->at[i].help);
-		free(l->at[i].usage);
-	}
-	l->n = 0;
-}
-
 /* ---- help ---- */
 
-static void print_help(const struct listing *l)
+static void print_help(const struct commands *l)
 {
 	printf("usage: cosell COMMAND [--profile DIR] [WORDS]\n\n"
 	       "  %-12s %s\n",
@@ -161,7 +71,7 @@ static size_t distance(const char *a, const char *b)
 	return row[nb];
 }
 
-static int unknown(const struct listing *l, const char *name)
+static int unknown(const struct commands *l, const char *name)
 {
 	const char *near = "run";
 	size_t best = distance(name, near);
@@ -189,11 +99,6 @@ struct words {
 	bool help, version;
 };
 
-static void add_string(struct buf *b, const char *text, size_t n)
-{
-	buf_add_json(b, text, n);
-}
-
 static void add_arg(struct words *w, const char *text)
 {
 	if (!w->command) {
@@ -202,7 +107,7 @@ static void add_arg(struct words *w, const char *text)
 	}
 	if (w->args.len)
 		buf_addc(&w->args, ',');
-	add_string(&w->args, text, strlen(text));
+	buf_add_json(&w->args, text, strlen(text));
 }
 
 static bool read_words(struct words *w, int argc, char **argv)
@@ -251,10 +156,10 @@ static char *make_request(const struct words *w, const char *profile)
 	buf_addf(&b, "{\"args\":[%s],\"width\":%d,\"tty\":%s,\"color\":%s,\"cwd\":",
 		 w->args.data ? w->args.data : "", terminal_width(), tty ? "true" : "false",
 		 tty && !(none && *none) ? "true" : "false");
-	add_string(&b, cwd ? cwd : ".", strlen(cwd ? cwd : "."));
+	buf_add_json(&b, cwd ? cwd : ".", strlen(cwd ? cwd : "."));
 	if (profile) {
 		buf_adds(&b, ",\"profile\":");
-		add_string(&b, profile, strlen(profile));
+		buf_add_json(&b, profile, strlen(profile));
 	}
 	buf_addc(&b, '}');
 	free(cwd);
@@ -283,7 +188,7 @@ static int no_profile(const char *command)
 
 /* ---- what is asked for ---- */
 
-static int print_usage(const struct listed *c)
+static int print_usage(const struct commands_one *c)
 {
 	printf("%s\n", c->help ? c->help : c->name);
 	if (c->usage)
@@ -291,14 +196,14 @@ static int print_usage(const struct listed *c)
 	return 0;
 }
 
-static int run_listed(const struct app_paths *p, const struct listing *l, const struct words *w)
+static int run_listed(const struct app_paths *p, const struct commands *l, const struct words *w)
 {
-	const struct listed *c = NULL;
+	const struct commands_one *c = NULL;
 	for (size_t i = 0; i < l->n && !c; i++)
 		if (strcmp(l->at[i].name, w->command) == 0)
 			c = &l->at[i];
 #ifdef COSELL_TEST
-	static const struct listed clock = {.name = (char *)"clock"};
+	static const struct commands_one clock = {.name = (char *)"clock"};
 	if (strcmp(w->command, clock.name) == 0)
 		c = &clock; /* io/wire answers it, in the host that runs */
 #endif
@@ -318,7 +223,7 @@ static int run_listed(const struct app_paths *p, const struct listing *l, const 
 
 static int dispatch(const struct app_paths *p, const struct words *w)
 {
-	struct listing l;
+	struct commands l;
 	struct err e;
 	if (w->command && strcmp(w->command, "run") == 0 && !w->help) {
 		const char *profile = find_profile(w);
@@ -341,7 +246,7 @@ static int dispatch(const struct app_paths *p, const struct words *w)
 		status = 2;
 	if (status == 2 && !w->command)
 		fprintf(stderr, "usage: cosell COMMAND [--profile DIR] [WORDS]; cosell --help\n");
-	listing_clear(&l);
+	commands_clear(&l);
 	return status;
 }
 

@@ -8,8 +8,7 @@
 
 #include "base/buf.h"
 #include "io/wire.h"
-
-#include <lauxlib.h>
+#include "script/commands.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,6 @@ struct command {
 	int64_t id;
 	char *name;
 	struct task *task; /* NULL: it has ended */
-	struct wire_call *call;
 	struct control_sink sink;
 	struct buf out, err; /* said in this round */
 	bool flushing;       /* asked for the commit */
@@ -32,6 +30,7 @@ struct control {
 	struct loop *loop;
 	struct db *db;
 	struct tasks *tasks;
+	struct commands_ear ear;
 	struct wire_listener *listener;
 	void (*moved)(void *ctx);
 	void *ctx;
@@ -105,65 +104,28 @@ static struct command *find(struct control *c, int64_t id)
 	return m;
 }
 
-/* cmd.out(text), cmd.err(text): upvalues are the control, the command's number, which of both */
-static int l_say(lua_State *L)
+static void said(void *ctx, int64_t id, bool is_err, const char *text, size_t n)
 {
-	struct control *c = lua_touserdata(L, lua_upvalueindex(1));
-	size_t n = 0;
-	const char *text = luaL_checklstring(L, 1, &n);
-	struct command *m = find(c, lua_tointeger(L, lua_upvalueindex(2)));
+	struct command *m = find(ctx, id);
 	if (m && !m->over) {
-		buf_add(lua_toboolean(L, lua_upvalueindex(3)) ? &m->err : &m->out, text, n);
+		buf_add(is_err ? &m->err : &m->out, text, n);
 		flush_later(m);
 	}
-	return 0;
 }
 
-static void push_say(lua_State *co, struct command *m, bool is_err)
+static void command_ended(void *arg, int status, const struct err *e)
 {
-	lua_pushlightuserdata(co, m->control);
-	lua_pushinteger(co, m->id);
-	lua_pushboolean(co, is_err);
-	lua_pushcclosure(co, l_say, 3);
-}
-
-/* The request is on top: it becomes cmd. */
-static int push_cmd(lua_State *co, void *arg)
-{
-	struct command *m = arg;
-	luaL_checktype(co, -1, LUA_TTABLE);
-	push_say(co, m, false);
-	lua_setfield(co, -2, "out");
-	push_say(co, m, true);
-	lua_setfield(co, -2, "err");
-	return 0;
-}
-
-/* A number is the status; true and nothing are 0, false is 1. */
-static int status_of(const char *result)
-{
-	if (!result || strcmp(result, "true") == 0)
-		return 0;
-	char *rest = NULL;
-	long n = strtol(result, &rest, 10);
-	return rest != result && *rest == '\0' && n >= 0 && n < 256 ? (int)n : 1;
-}
-
-static void command_ended(void *arg, struct task *t, const char *result, const struct err *e)
-{
-	(void)t;
 	struct command *m = arg;
 	m->task = NULL;
 	m->over = true;
-	m->status = e->kind == ERR_NONE ? status_of(result) : 1;
+	m->status = status;
 	if (e->kind != ERR_NONE)
 		buf_addf(&m->err, "cosell %s: %s\n", m->name, e->text);
 	flush_later(m);
 }
 
-static void command_dropped(void *arg, struct task *t, const struct err *why)
+static void command_dropped(void *arg, const struct err *why)
 {
-	(void)t;
 	struct command *m = arg;
 	m->task = NULL;
 	m->over = true;
@@ -187,16 +149,14 @@ static struct command *begin(struct control *c, const char *name, const char *re
 		c->commands->prev = m;
 	c->commands = m;
 	c->running++;
-	char *module = xasprintf("commands.%s", name);
-	const struct task_call call = {.module = module,
-				       .name = "run",
-				       .arg_json = request,
-				       .push = push_cmd,
-				       .ended = command_ended,
-				       .dropped = command_dropped,
-				       .arg = m};
-	m->task = task_begin(c->tasks, &call);
-	free(module);
+	const struct commands_call call = {.name = name,
+					   .request = request,
+					   .ear = &c->ear,
+					   .id = m->id,
+					   .ended = command_ended,
+					   .dropped = command_dropped,
+					   .arg = m};
+	m->task = commands_begin(c->tasks, &call);
 	loop_wake(c->loop);
 	return m;
 }
@@ -275,6 +235,7 @@ struct control *control_new(struct loop *l, struct db *d)
 	struct control *c = NEW(struct control);
 	c->loop = l;
 	c->db = d;
+	c->ear = (struct commands_ear){said, c};
 	return c;
 }
 

@@ -41,6 +41,19 @@ static const char *or_empty(const char *text)
 	return text ? text : "";
 }
 
+/* A job that only waits for a remote (again) did nothing that people ask after: status says why it
+ * waits, and a long outage must not push the history out. */
+static bool only_waits(const struct job *j, const struct err *why)
+{
+	switch (why->kind) {
+	case ERR_BUSY:
+	case ERR_AUTH: return true;
+	case ERR_NET:
+	case ERR_ABSENT: return j->attempt > 0;
+	default: return false;
+	}
+}
+
 bool record_run(struct runs *runs, const struct world *w, const struct job *j, struct task *t,
 		const struct err *why, struct err *e)
 {
@@ -48,7 +61,7 @@ bool record_run(struct runs *runs, const struct world *w, const struct job *j, s
 	const struct task_said *said = task_said(t);
 	const struct task_cost *cost = task_cost(t);
 	bool failed = why->kind != ERR_NONE;
-	if (!said && !failed)
+	if ((!said && !failed) || only_waits(j, why))
 		return true;
 	struct buf calls = {0};
 	task_calls(t, &calls);

@@ -10,15 +10,13 @@
 #include "app/record.h"
 #include "app/retry.h"
 #include "base/log.h"
-
-#include <lauxlib.h>
+#include "script/ticks.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define LEASE_MS      (10LL * 60 * 1000)
 #define IDLE_MOST_MS  (60LL * 60 * 1000) /* the longest the timer is set for */
-#define TICKS_MOST    32
 #define TICK_KEY      "tick:"
 #define TICK_AGAIN_MS (10LL * 60 * 1000) /* for one whose handler does not say when */
 
@@ -32,14 +30,6 @@ struct work {
 	enum stage stage;
 	bool this_round; /* taken or ended in this round: not on disk yet */
 	struct err why;  /* DUE_AGAIN: ERR_STORE, or ERR_NONE if it was only closed */
-};
-
-struct ticks {
-	size_t n;
-	struct {
-		char *kind;
-		int64_t first_ms;
-	} at[TICKS_MOST];
 };
 
 struct sched {
@@ -94,15 +84,6 @@ static uint32_t dice(const struct sched *s)
 static bool is_tick(const struct job *j)
 {
 	return strncmp(j->key, TICK_KEY, strlen(TICK_KEY)) == 0;
-}
-
-/* Does this generation still have the tick this job stands for? */
-static bool has_tick(const struct sched *s, const struct job *j)
-{
-	for (size_t i = 0; i < s->ticks.n; i++)
-		if (strcmp(s->ticks.at[i].kind, j->kind) == 0)
-			return true;
-	return false;
 }
 
 /* Again in wait_ms, as if it had never failed. */
@@ -269,7 +250,7 @@ static void take(struct sched *s)
 	int got = 1;
 	while (s->running < (size_t)s->most &&
 	       (got = queue_take(s->env.queue, LEASE_MS, s->generation, &j, &e)) == 1) {
-		if (!is_tick(&j) || has_tick(s, &j)) {
+		if (!is_tick(&j) || ticks_has(&s->ticks, j.kind)) {
 			start(s, &j);
 			continue;
 		}
@@ -323,37 +304,6 @@ void sched_round_over(struct sched *s, bool ok)
 
 /* ---- ticks ---- */
 
-static void ticks_clear(struct ticks *t)
-{
-	for (size_t i = 0; i < t->n; i++)
-		free(t->at[i].kind);
-	t->n = 0;
-}
-
-/* require("main").ticks = {kind = seconds until the first run} */
-static int l_ticks(lua_State *L)
-{
-	struct ticks *t = lua_touserdata(L, 1);
-	lua_getglobal(L, "require");
-	lua_pushliteral(L, "main");
-	lua_call(L, 1, 1);
-	if (lua_getfield(L, -1, "ticks") == LUA_TNIL)
-		return 0;
-	lua_pushnil(L);
-	while (lua_next(L, -2)) {
-		if (lua_type(L, -2) != LUA_TSTRING || !lua_isnumber(L, -1) ||
-		    lua_tonumber(L, -1) < 0)
-			return luaL_error(L, "main.ticks: seconds until the first run, by kind");
-		if (t->n == TICKS_MOST)
-			return luaL_error(L, "main.ticks: too many");
-		t->at[t->n].first_ms = (int64_t)(lua_tonumber(L, -1) * 1000);
-		t->at[t->n].kind = xstrdup(lua_tostring(L, -2));
-		t->n++;
-		lua_pop(L, 1);
-	}
-	return 0;
-}
-
 static bool is_running(const struct sched *s, const char *key)
 {
 	for (const struct work *w = s->works; w; w = w->next)
@@ -384,11 +334,10 @@ static bool ensure_ticks(struct sched *s, const struct ticks *t, struct err *e)
 bool sched_use(struct sched *s, struct vm *v, struct tasks *ts, int generation, int most,
 	       struct err *e)
 {
-	lua_State *L = vm_lua(v);
-	struct ticks ticks = {0};
-	lua_pushcfunction(L, l_ticks);
-	lua_pushlightuserdata(L, &ticks);
-	if (!vm_call(v, L, 1, 0, 0, e) || !ensure_ticks(s, &ticks, e)) {
+	struct ticks ticks;
+	if (!ticks_read(v, &ticks, e))
+		return false;
+	if (!ensure_ticks(s, &ticks, e)) {
 		ticks_clear(&ticks);
 		return false;
 	}

@@ -55,13 +55,14 @@ static void close_others(int channel)
 /* The pages mapped now, from the kernel; 0 if it does not tell. */
 static size_t mapped_now(void)
 {
-	char line[100] = "";
+	char line[100];
 	FILE *f = fopen("/proc/self/statm", "re");
-	if (f != NULL) {
-		(void)fgets(line, sizeof(line), f);
-		(void)fclose(f);
+	if (f == NULL) {
+		return 0;
 	}
-	return strtoul(line, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
+	const char *got = fgets(line, sizeof(line), f);
+	(void)fclose(f);
+	return got != NULL ? strtoul(got, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static bool limit(int what, rlim_t most)

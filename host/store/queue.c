@@ -325,7 +325,8 @@ static bool supersede(struct queue *q, const struct job *j, struct err *e)
 		return true;
 	}
 	struct stmt *s = db_stmt(q->db, "queue.supersede",
-				 "delete from job where key = ?1 and state = 3 and id <> ?2");
+				 "delete from job where key <> '' and key = ?1 and state = 3"
+				 " and id <> ?2");
 	stmt_text(s, 1, j->key);
 	stmt_int(s, 2, j->id);
 	return stmt_write(s, NULL, e);

@@ -8,6 +8,7 @@ local M = { help = "play a practice story, then stay up", where = "here",
 
 local PORTS = "8101,8102,8103"
 
+-- ---- Looking ----
 
 local function opportunity(s, name)
   for _, row in ipairs(s:rows("crm:opportunity")) do
@@ -34,6 +35,7 @@ local function thousands(value)
   return out .. rest:gsub("^%.0+$", "")
 end
 
+-- ---- The steps: who does what, and what the other side must then show ----
 
 local PLANT, CRANE = "Plant sensor rollout", "Harbour crane upgrade"
 
@@ -115,6 +117,7 @@ local STEPS = {
     end },
 }
 
+-- ---- Telling ----
 
 local function wrap(text, width, indent)
   local out, line = {}, ""
@@ -222,7 +225,8 @@ function M.run(cmd)
   local profile = cmd.profile or "mappings/sandbox"
   cmd.out("A practice story, one deal each way. Both services run on this machine; nothing real " ..
     "is touched.\n\n")
-  local s = stage.new { dir = host.file.tempdir(), ports = PORTS,
+  local dir = host.file.tempdir()
+  local s = stage.new { dir = dir, ports = PORTS,
     socket = require("commands.sim").socket() }
   local ok, result = pcall(story, cmd, s, profile)
   if not ok then
@@ -231,6 +235,7 @@ function M.run(cmd)
       cmd.err("the host said:\n" .. s.host:output():sub(-2000))
     end
     s:close()
+    host.file.remove(dir)
     return 1
   end
   if once then
@@ -241,6 +246,7 @@ function M.run(cmd)
     pcall(follow, cmd, s)
   end
   s:close()
+  host.file.remove(dir)
   return result == 0 and 0 or 1
 end
 

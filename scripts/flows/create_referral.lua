@@ -10,6 +10,7 @@ local text = require "text"
 
 local M = {}
 
+-- ---- Checks ----
 
 local function missing(value)
   return value == nil or value == ""
@@ -60,6 +61,7 @@ function M.problems(deal)
   return out
 end
 
+-- ---- The wire form ----
 
 local function member(p)
   return { firstName = p.first_name, lastName = p.last_name, email = p.email,
@@ -136,7 +138,7 @@ local function microsoft_body(d, engagement)
   return body
 end
 
--- Refusing -----------------------------------------------------------------------------------
+-- ---- Refusing ----
 
 -- ✖ and the causes with their remedies, once for the same causes (rule 11).
 local function refuse(turn, problems)
@@ -156,7 +158,7 @@ local function refuse(turn, problems)
   return links.keep(link)
 end
 
--- Sending ------------------------------------------------------------------------------------
+-- ---- Sending ----
 
 -- After an unsure end: is it there?  Looked twice, look_wait apart, before a second create.
 -- -> referral, or nil; nil, nil, wait_ms; nil, err

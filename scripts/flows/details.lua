@@ -13,6 +13,7 @@ local function broken(message)
   return nil, { kind = "data", text = message }
 end
 
+-- ---- Filters ----
 
 local function literal(column, value)
   if type(value) == "boolean" or (type(value) == "number" and not TEXTS[column.type]) then
@@ -175,6 +176,7 @@ function M.find(deal, known)
   return found
 end
 
+-- ---- Values ----
 
 local function option(meta, name, label)
   local hits = {}

@@ -9,22 +9,49 @@ local M = {}
 
 local MARK = "delta:solutions"
 
-local function keep_page(page, known)
-  local parent = "_" .. known.solutions.parent .. "_value"
-  for _, row in ipairs(page.rows) do
-    local id = row[parent]
-    local link = type(id) == "string" and links.by_row(known.table, id)
-    if link then
-      host.store.mark_set("solution:" .. row[known.solutions.key], tostring(link))
-      links.wake(link, "solutions")
+-- The base's member that stands in this row, if we wrote or read it so: then it is no news.
+local function agreed(link, row)
+  local base = host.store.base_get(link, "crm")
+  for _, item in ipairs(base and base.solutions or {}) do
+    if item.row == row then
+      return item
     end
   end
+  return nil
+end
+
+local function keep_row(row, known)
+  local s = known.solutions
+  local parent = row["_" .. s.parent .. "_value"]
+  local link = type(parent) == "string" and links.by_row(known.table, parent)
+  if not link then
+    return
+  end
+  host.store.mark_set("solution:" .. row[s.key], tostring(link))
+  local entry = known.catalogue.by_row[row["_" .. s.detail_lookup .. "_value"] or ""]
+  local item = agreed(link, row[s.key])
+  if not (item and entry and item.id == entry.id) then
+    links.wake(link, "solutions")
+  end
+end
+
+local function keep_deleted(id)
+  local link = math.tointeger(tonumber(host.store.mark_get("solution:" .. id)))
+  if not link then
+    return
+  end
+  host.store.mark_set("solution:" .. id, nil)
+  if agreed(link, id) then
+    links.wake(link, "solutions")
+  end
+end
+
+local function keep_page(page, known)
+  for _, row in ipairs(page.rows) do
+    keep_row(row, known)
+  end
   for _, id in ipairs(page.deleted) do
-    local link = tonumber(host.store.mark_get("solution:" .. id))
-    if link then
-      host.store.mark_set("solution:" .. id, nil)
-      links.wake(math.tointeger(link), "solutions")
-    end
+    keep_deleted(id)
   end
   host.store.mark_set(MARK, page.next or page.delta)
 end
@@ -39,7 +66,8 @@ function M.delta()
   local s = known.solutions
   repeat
     local page
-    page, err = dynamics.delta(s.table, { s.key, s.parent }, host.store.mark_get(MARK))
+    page, err = dynamics.delta(s.table, { s.key, s.parent, s.detail_lookup },
+      host.store.mark_get(MARK))
     if not page and err.code == "0x80044352" then
       host.store.mark_set(MARK, nil)
       return 0

@@ -11,6 +11,7 @@ local state = require "state"
 
 local M = {}
 
+-- ---- Reading ----
 
 local function read_of(id, known)
   return { table = known.table, id = id, select = known.select, expand = known.expand }
@@ -41,6 +42,7 @@ function M.wanted(link, deal)
   return inbound == nil or inbound == "all" or (inbound == "linked" and deal.crm_id ~= nil)
 end
 
+-- ---- Fields as columns ----
 
 local COLUMN = {
   value = function(out, value, known)
@@ -97,6 +99,7 @@ local function set_audit(values, old, lines, known)
   end
 end
 
+-- ---- Solutions ----
 
 local function add_solution(changes, parent, item, known, lines)
   local s = known.solutions
@@ -152,6 +155,7 @@ local function close_change(changes, move, id, reason)
     } } }
 end
 
+-- ---- Creating (rule 8) ----
 
 -- A row id that follows from what it stands for, so that two deals of one new customer make one
 -- account: who comes second is told that it exists, looks again, and finds it.  If it is there
@@ -202,13 +206,10 @@ local function row_values(deal, found, customer, lines, known)
   local v = columns_of(first, known)
   v[known.columns.name] = audit.marked(deal.name or "(no name)", true, known.marks, name_max(known))
   v[known.columns.sync] = true
-  local currency = v[known.columns.currency] -- look-ups that we bind ourselves are not the mapping's
-  v[known.columns.currency] = nil
   local values, err = details.answer("opportunity.create", deal, v)
   if not values then
     return nil, err
   end
-  values[known.columns.currency] = currency
   values.parentaccountid = { table = "account", id = customer.account }
   if customer.contact then
     values.parentcontactid = { table = "contact", id = customer.contact }
@@ -356,7 +357,7 @@ function M.create(turn, deal)
     account_was = found.account and "found" or "created" }
 end
 
--- Updating ---------------------------------------------------------------------------------
+-- ---- Updating ----
 
 local function update_values(turn, change, lines)
   local known, row = turn.known, turn.row

@@ -81,7 +81,14 @@ function M.referral(payload)
   if not referral then
     return nil, err
   end
-  return join(referral, payload.trigger)
+  local ok
+  ok, err = join(referral, payload.trigger)
+  if not ok then
+    return nil, err
+  end
+  host.run { flow = "partner_center_to_dynamics", link = links.by_referral(payload.id),
+    trigger = payload.trigger, outcome = "found" }
+  return true
 end
 
 -- Seen as it is now: by the reconcile, or by an earlier poll that woke it (a deal that fails is not

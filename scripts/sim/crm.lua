@@ -16,7 +16,7 @@ local JSON_TYPE = "application/json; odata.metadata=minimal"
 local HELP = "@Microsoft.PowerApps.CDS.HelpLink"
 local INNER = "@Microsoft.PowerApps.CDS.InnerError.Message"
 
--- Answers --------------------------------------------------------------------
+-- ---- Answers ----
 
 local function refusal(e, prefer)
   local body = { code = e.code, message = e.message }
@@ -60,7 +60,7 @@ local function whole(make, prefer)
   return a, ok
 end
 
--- Who asks -------------------------------------------------------------------
+-- ---- Who asks ----
 
 local function unsigned(env)
   return { status = 401, headers = { ["WWW-Authenticate"] = "Bearer authorization_uri="
@@ -93,7 +93,7 @@ local function user_of(env, claims)
   return found.systemuserid
 end
 
--- Requests -------------------------------------------------------------------
+-- ---- Requests ----
 
 local function base_of(env, req)
   local scheme = (env.base.crm or ""):match("^(https?)://") or "http"
@@ -173,7 +173,7 @@ local function handle(env, req)
   return extras(env, a)
 end
 
--- Acts and the first rows ----------------------------------------------------
+-- ---- Acts and the first rows ----
 
 local function acted(env, name, args)
   local ok, a = pcall(function()

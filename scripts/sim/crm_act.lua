@@ -26,7 +26,7 @@ function M.person(by)
   return found and found.systemuserid or bad("nobody is called '%s'", by)
 end
 
--- Plain names to rows --------------------------------------------------------
+-- ---- Plain names to rows ----
 
 local function table_named(name)
   return tables[name] or schema.by_set[name] or bad("no table '%s'", tostring(name))
@@ -191,7 +191,7 @@ local function solutions_of(v)
   return out
 end
 
--- The acts -------------------------------------------------------------------
+-- ---- The acts ----
 
 local ACTS = {}
 local SYNC = "msft_microsoftpartnercenterreferralsync"
@@ -321,7 +321,7 @@ ACTS["copy"] = function(work, args)
   return { id = rows.create(work, t, given).opportunityid }
 end
 
--- Acts of an administrator ---------------------------------------------------
+-- ---- Acts of an administrator ----
 
 local function columns_of(v)
   return type(v) == "table" and v or { v }

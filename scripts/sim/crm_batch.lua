@@ -18,7 +18,7 @@ local function unreadable(why)
     .. "InnerException : %s", why)
 end
 
--- Reading --------------------------------------------------------------------
+-- ---- Reading ----
 
 local function boundary_of(content_type)
   local kind, rest = (content_type or ""):match("^%s*([^;%s]+)(.*)$")
@@ -112,7 +112,7 @@ local function read(rq)
   return out
 end
 
--- Answering ------------------------------------------------------------------
+-- ---- Answering ----
 
 local HIDDEN = { ["x-ms-dop-hint"] = true, ["x-ms-service-request-id"] = true }
 

@@ -21,7 +21,7 @@ local function incompatible(path, literal)
     .. "a literal of type '%s'.", path, literal)
 end
 
--- Words ----------------------------------------------------------------------
+-- ---- Words ----
 
 local GUID = ("%x"):rep(8) .. "%-" .. ("%x%x%x%x%-"):rep(3) .. ("%x"):rep(12)
 local DATE = "%d%d%d%d%-%d%d%-%d%d"
@@ -64,7 +64,7 @@ local function words(text)
   return out
 end
 
--- The tree -------------------------------------------------------------------
+-- ---- The tree ----
 
 local Parser = {}
 Parser.__index = Parser
@@ -214,7 +214,7 @@ function M.parse(text, aliases)
   return tree
 end
 
--- Tree to function -----------------------------------------------------------
+-- ---- Tree to function ----
 
 local KIND = { String = "text", Memo = "text", MultiSelectPicklist = "text", Boolean = "boolean",
   Integer = "number", Decimal = "number", Money = "number", Picklist = "number", State = "number",

@@ -8,7 +8,7 @@ local M = {}
 local refuse = schema.refuse
 local tables = schema.tables
 
--- Money ----------------------------------------------------------------------
+-- ---- Money ----
 
 local function currency_of(work, row)
   local id = row._transactioncurrencyid_value
@@ -54,7 +54,7 @@ local function money(work, t, row, given)
   if currency then convert(t, row, currency) end
 end
 
--- States ---------------------------------------------------------------------
+-- ---- States ----
 
 local function bad_pair(t, state, status)
   refuse(400, "0x80048408", "%s is not a valid status code for state code %s on %s.",
@@ -78,7 +78,7 @@ local function states(t, row, given, old)
   row.statecode, row.statuscode = state, status
 end
 
--- Rules of single tables -----------------------------------------------------
+-- ---- Rules of single tables ----
 
 local DERIVE = {}
 
@@ -159,7 +159,7 @@ function M.after(work, t, row, old, rows)
   if after then after(work, row, old, rows) end
 end
 
--- Actions --------------------------------------------------------------------
+-- ---- Actions ----
 
 local function status_for(t, wanted, state)
   if wanted == nil or wanted == -1 then return first_status(t, state) end

@@ -17,7 +17,7 @@ local function label(text)
   return { LocalizedLabels = json.array({ one }), UserLocalizedLabel = one }
 end
 
--- Attributes -----------------------------------------------------------------
+-- ---- Attributes ----
 
 local CAST = { String = "String", Memo = "Memo", Boolean = "Boolean", Integer = "Integer",
   Decimal = "Decimal", Money = "Money", Picklist = "Picklist", State = "State", Status = "Status",
@@ -120,7 +120,7 @@ local function attribute(t, c)
   return item
 end
 
--- Relationships and tables ---------------------------------------------------
+-- ---- Relationships and tables ----
 
 local function relationship(l)
   local target = schema.tables[l.target]
@@ -206,7 +206,7 @@ local function definition(t, tracked)
   return item
 end
 
--- Answers --------------------------------------------------------------------
+-- ---- Answers ----
 
 local function unknown(name, kind)
   refuse(400, "0x0", "Could not find a property named '%s' on type '%s%s'.", name, CRM, kind)

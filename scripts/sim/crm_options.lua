@@ -72,7 +72,7 @@ function M.expand(text)
   return out
 end
 
--- Preferences ----------------------------------------------------------------
+-- ---- Preferences ----
 
 local function preferences(text)
   local out, start, quoted = {}, 1, false

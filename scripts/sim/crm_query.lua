@@ -15,7 +15,7 @@ local FORMATTED = "OData.Community.Display.V1.FormattedValue"
 local LOOKUP = "Microsoft.Dynamics.CRM.lookuplogicalname"
 local NAVIGATION = "Microsoft.Dynamics.CRM.associatednavigationproperty"
 
--- Columns --------------------------------------------------------------------
+-- ---- Columns ----
 
 --- The columns to show, from $select; nil for all.
 function M.columns(t, text)
@@ -70,7 +70,7 @@ function M.show(rq, record, columns)
   return out
 end
 
--- Order ----------------------------------------------------------------------
+-- ---- Order ----
 
 local function order_by(t, text)
   local out = {}
@@ -107,7 +107,7 @@ local function before(order, a, b)
   return a.id < b.id
 end
 
--- Collections ----------------------------------------------------------------
+-- ---- Collections ----
 
 local function whole(text, name)
   local n = math.tointeger(tonumber(text))
@@ -241,7 +241,7 @@ function M.count(rq, t, source)
   return math.min(total, M.MOST)
 end
 
--- $expand --------------------------------------------------------------------
+-- ---- $expand ----
 
 local NESTED = { ["$select"] = true, ["$filter"] = true, ["$orderby"] = true, ["$top"] = true,
   ["$expand"] = true }

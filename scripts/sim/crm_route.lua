@@ -45,7 +45,7 @@ local function applied(rq, names)
   return { ["Preference-Applied"] = options.applied(rq.prefer, names) }
 end
 
--- Writing rows ---------------------------------------------------------------
+-- ---- Writing rows ----
 
 local function entity_uri(rq, t, id) return rq.base .. t.set .. "(" .. id .. ")" end
 
@@ -130,7 +130,7 @@ local function delete(rq, t, address)
   return done(204)
 end
 
--- Reading rows ---------------------------------------------------------------
+-- ---- Reading rows ----
 
 local function get(rq, t, address)
   rows.need(rq.work, "Read", t)
@@ -163,7 +163,7 @@ end
 local ON_SET = { GET = list, POST = post }
 local ON_ROW = { GET = get, PATCH = patch, DELETE = delete }
 
--- Below a row: columns, look-ups, collections, bound actions -----------------
+-- ---- Below a row: columns, look-ups, collections, bound actions ----
 
 local function tag_of(rq) return { tag = options.condition(rq.headers["if-match"]) } end
 
@@ -273,7 +273,7 @@ local function below(rq, t, address, name, following)
   return many(rq, t, id, name, following)
 end
 
--- The top of an address ------------------------------------------------------
+-- ---- The top of an address ----
 
 local function rows_route(rq, parts)
   local set, inner = parts[1]:match("^([%w_]+)%((.*)%)$")

@@ -127,7 +127,7 @@ function M.locate(work, uri)
   return t, found.id
 end
 
--- Look-ups in a body ---------------------------------------------------------
+-- ---- Look-ups in a body ----
 
 local function bind(work, t, name, uri, out)
   local nav = t.nav[name]
@@ -199,7 +199,7 @@ local function set(t, row, logical, v)
 end
 M.set = set
 
--- Writing --------------------------------------------------------------------
+-- ---- Writing ----
 
 local function second(ms) return dates.text(ms, 0) end
 

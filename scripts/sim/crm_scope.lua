@@ -80,7 +80,7 @@ local function collection(work, t, path)
   }
 end
 
--- Query functions ------------------------------------------------------------
+-- ---- Query functions ----
 
 local function property(scope, node)
   local name = node.named.PropertyName
@@ -205,7 +205,7 @@ function M.of(work, t, variable)
   return scope
 end
 
--- Which index ----------------------------------------------------------------
+-- ---- Which index ----
 
 local function usable(t, node)
   if node.op ~= "eq" or not node.left.path or #node.left.path > 1 then return nil end

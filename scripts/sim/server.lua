@@ -2,6 +2,7 @@
 -- listeners (token service, Partner Center, CRM) and the control socket that `cosell sim act ...`
 -- talks to. Owns the env that the services share. Knows no rule of any service.
 local faults = require "sim.faults"
+local keys = require "sim.keys"
 local organization = require("sim.partner_rows").organization
 local partner = require "sim.partner"
 local switches = require "sim.switches"
@@ -216,10 +217,9 @@ local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 ---@return boolean|nil ok, table|nil err
 function M:write_profile_env(path)
   local folder = path:match("^(.*)/[^/]*$") or "."
-  local key, cert = host.crypto.issue { common_name = "crm-client.example",
-    organization = "Kawabata Systems",
-    bits = 2048, from_ms = host.now_ms() - 86400000, days = 3650 }
-  self.tokens.certify(tokens.crm_client, cert)
+  local client = keys.pair("crm-client", { common_name = "crm-client.example", bits = 2048,
+    organization = "Kawabata Systems", from_ms = host.now_ms() - 86400000, days = 3650 })
+  self.tokens.certify(tokens.crm_client, client.cert)
   local base, tenant = self.env.base, tokens.tenant
   local secrets = {
     { "COSELL_SANDBOX_PARTNER_SECRET", "partner_secret",
@@ -228,7 +228,8 @@ function M:write_profile_env(path)
     { "COSELL_SANDBOX_REFRESH_TOKEN", "refresh_token", self.tokens.sign_in() },
     { "COSELL_SANDBOX_ROOTS", "roots.pem", self.partner.hooks:roots() },
     { "COSELL_SANDBOX_PATH_SECRET", "path_secret", "practice-path-0123456789abcdef" },
-    { "COSELL_SIM_CRM_KEY", "crm_key.pem", key }, { "COSELL_SIM_CRM_CERT", "crm_cert.pem", cert },
+    { "COSELL_SIM_CRM_KEY", "crm_key.pem", client.key },
+    { "COSELL_SIM_CRM_CERT", "crm_cert.pem", client.cert },
   }
   local lines = {
     "# Written by cosell sim: for practice only.",

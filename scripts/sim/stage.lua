@@ -9,6 +9,7 @@ local START_MS = 20000
 local REST_MS = 30000
 local LOOK_MS = 15
 
+-- ---- Starting ----
 
 local function wait_line(child, pattern, what)
   local seen = {}
@@ -28,7 +29,7 @@ end
 
 local function environment(more)
   local out = { PATH = host.file.getenv("PATH"), HOME = host.file.getenv("HOME") }
-  for _, name in ipairs { "COSELL_SCRIPTS", "COSELL_COMMANDS" } do
+  for _, name in ipairs { "COSELL_SCRIPTS", "COSELL_COMMANDS", "COSELL_SIM_KEYS" } do
     out[name] = host.file.getenv(name)
   end
   for name, value in pairs(more or {}) do
@@ -108,6 +109,7 @@ function M:close()
   end
 end
 
+-- ---- Speaking ----
 
 local function ask(socket, command, args)
   local answer, err = host.control.call(socket, command, args)
@@ -180,6 +182,7 @@ function M:runs(most)
   return self:command_json("runs", { "--most", tostring(most or 100) })
 end
 
+-- ---- Waiting ----
 
 ---Waits until look() gives something true; a bound, no sleep that decides.
 function M.wait_for(what, look, bound_ms)

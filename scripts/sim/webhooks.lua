@@ -3,6 +3,7 @@
 -- queue of deliveries, which lives in memory. Never waits inside fire() unless the switch
 -- callback_first says so.
 local dates = require "sim.dates"
+local keys = require "sim.keys"
 local rows = require "sim.partner_rows"
 
 local M = {}
@@ -31,10 +32,8 @@ end
 -- ---- the signer: a test root named like Microsoft's, a certificate below it, and bad ones
 
 local function issue(common_name, organization, from_ms, days, ca)
-  local key, cert = host.crypto.issue { common_name = common_name, organization = organization,
-    bits = 2048, from_ms = from_ms, days = days, ca_key = ca and ca.key, ca_cert = ca and ca.cert }
-  if not key then error(cert) end
-  return { key = key, cert = cert }
+  return keys.pair(common_name, { common_name = common_name, organization = organization,
+    bits = 2048, from_ms = from_ms, days = days, ca_key = ca and ca.key, ca_cert = ca and ca.cert })
 end
 
 -- Which certificate a name stands for: organisation of its root, and for how many days it is good.

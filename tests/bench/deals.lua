@@ -78,7 +78,8 @@ end
 function M.run(tools)
   local s = place.practice()
   return place.with(s, function()
-    tools.out(("  %-38s  %8s  %12s  %18s\n"):format("", "a second", "ms in all", "ms of people's acts"))
+    tools.out(("  %-38s  %8s  %12s  %18s\n"):format("", "a second", "ms in all",
+      "of these, acting"))
     tools.out(row(DEALS .. " portal deals -> opportunities", inbound(s)))
     stage.wait_for("rest", function() return s:idle() end, BOUND_MS)
     tools.out(row(DEALS .. " CRM edits -> Partner Center", outward(s)))

@@ -20,8 +20,7 @@ function M.start(s)
   local began = host.now_ms()
   s.control = s.state .. ".sock"
   s.host = assert(host.child.start { path = host.file.getenv "COSELL_BENCH_HOST",
-    argv = { "run", "--profile", s.profile }, env = { COSELL_SCRIPTS = host.file.getenv "COSELL_SCRIPTS",
-      PATH = host.file.getenv "PATH", HOME = host.file.getenv "HOME" } })
+    argv = { "run", "--profile", s.profile } })
   repeat
     local line = s.host:line(START_MS)
     local ms = line and line:match("ready in (%d+) ms")

@@ -1,6 +1,7 @@
 -- Many different signed deliveries, made by the practice environment's own signer, and the services
--- such a host sees: one listener on this machine that serves the signer's certificate and answers all
--- else with "come back in an hour".  So callbacks are verified and kept, and what they wake waits.
+-- that a host under such a load sees: one listener on this machine that serves the signer's
+-- certificate and answers all else with "come back in an hour".  So callbacks are verified and
+-- kept, and what they wake waits.
 local switches = require "sim.switches"
 local webhooks = require "sim.webhooks"
 
@@ -8,9 +9,9 @@ local M = {}
 
 local LATER = { ["Retry-After"] = "3600" }
 
----@return { origin: string, roots: string, make: function, close: function }
+---@return { origin: string, roots: string, take: function, close: function }
 function M.new()
-  local made
+  local made = {}
   local env = { now = host.now_ms, uuid = host.uuid, switch = switches.new().get, base = {},
     after = function(_, fn) fn() end,
     post = function(_, headers, body)
@@ -32,17 +33,12 @@ function M.new()
     WebhookEvents = { "referral-updated" } })
   local self = { origin = env.base.partner, roots = webhooks.roots() }
 
-  ---Deliveries of `deals` deals in turn, no two alike.
-  function self.make(count, deals)
-    local ids = {}
-    for i = 1, deals do
-      ids[i] = host.uuid()
+  ---So many deliveries, each of a deal of its own; the same ones each time.
+  function self.take(count)
+    for i = #made + 1, count do
+      hooks:fire("referral-updated", host.uuid(), i)
     end
-    made = {}
-    for i = 1, count do
-      hooks:fire("referral-updated", ids[i % deals + 1], i)
-    end
-    return made
+    return table.move(made, 1, count, 1, {})
   end
 
   function self.close()

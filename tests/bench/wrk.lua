@@ -1,5 +1,5 @@
--- What wrk runs (its own Lua, not the host's): replays the signed deliveries of a file one after the
--- other, and closes with one line of figures.  wrk calls these three globals by name.
+-- What wrk runs (its own Lua, not the host's): replays the signed deliveries of a file one after
+-- the other, and closes with one line of figures.  wrk calls these three globals by name.
 -- luacheck: globals init request done wrk
 local ready, at = {}, 0
 
@@ -18,7 +18,8 @@ end
 
 function done(summary, latency)
   local e = summary.errors
-  io.write(("figures requests=%d us=%d p50=%d p99=%d status=%d socket=%d\n"):format(summary.requests,
-    summary.duration, latency:percentile(50), latency:percentile(99), e.status,
-    e.connect + e.read + e.write + e.timeout))
+  local socket = e.connect + e.read + e.write + e.timeout
+  io.write(("figures requests=%d us=%d p50=%d p99=%d status=%d socket=%d\n"):format(
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), e.status,
+    socket))
 end

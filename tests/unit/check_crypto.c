@@ -3,6 +3,7 @@
  */
 #include "base/crypto.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,8 +185,7 @@ static void check_seal(void)
 static void check_golden(void)
 {
 	static char roots[8192];
-	strcpy(roots, golden_root);
-	strcat(roots, golden_intermediate);
+	snprintf(roots, sizeof(roots), "%s%s", golden_root, golden_intermediate);
 	CASE ("crypto_verify_golden_both_algorithms_and_no_other") {
 		struct err e;
 		struct buf rs = {0};

@@ -57,7 +57,7 @@ static void bench_open(struct bench *b, const char *path, bool with_verify)
 	struct err e;
 	*b = (struct bench){.fake = fake_new(), .loop = loop_new(&e)};
 	struct http_server_config sc = {
-		.address = "127.0.0.1", .methods = "GET POST", .max_body = 256 * 1024};
+		.address = "127.0.0.1", .methods = "GET POST", .max_body = (size_t)256 * 1024};
 	b->server = http_server_new(b->loop, &sc, on_call, b, &e);
 	b->db = db_open(path, &b->fake->world, &e);
 	if (!CHECK(b->server && b->db)) {
@@ -148,7 +148,7 @@ static int status_of(struct client *c)
 	if (!CHECK(pump(c->b->loop, until_answered, c, 5000)) || c->n < 12) {
 		return 0;
 	}
-	return atoi(c->got + 9);
+	return (int)strtol(c->got + 9, NULL, 10);
 }
 
 /* Nothing has come, even after the loop had its chances. */

@@ -104,7 +104,8 @@ static const char *program(struct set *s)
 	ssize_t n = readlink("/proc/self/exe", s->path, sizeof(s->path) - 40);
 	s->path[n > 0 ? n : 0] = '\0';
 	char *slash = strrchr(s->path, '/');
-	strcpy(slash != NULL ? slash + 1 : s->path, "cosell-mapper");
+	char *name = slash != NULL ? slash + 1 : s->path;
+	snprintf(name, sizeof(s->path) - (size_t)(name - s->path), "cosell-mapper");
 	return s->path;
 }
 
@@ -347,7 +348,7 @@ static void attack(const char *body, const char *expect)
 	mapper_ask(s.mapper, attacking, strlen(attacking), done, &bad);
 	mapper_ask(s.mapper, harmless, strlen(harmless), done, &good);
 	wait_for(&s, &bad, 1);
-	CHECK(clock_mono_us() - from < (DEADLINE_MS + 100) * 1000);
+	CHECK(clock_mono_us() - from < (DEADLINE_MS + 100) * 1000LL);
 	CHECK(bad.text == NULL);
 	CHECK_INT(bad.e.kind, ERR_SCRIPT);
 	if (!CHECK(strstr(bad.e.text, expect) != NULL)) {

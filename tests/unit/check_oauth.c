@@ -260,10 +260,10 @@ static void check_holding(void)
 		struct oauth *o = open_grant(&b, by_secret());
 		oauth_token(o, CRM, false, on_token, &g);
 		answer_token(&b, 0, "T1", NULL);
-		b.fake->now_ms += 2879 * 1000;
+		b.fake->now_ms += 2879000;
 		CHECK(oauth_token(o, CRM, false, on_token, &g) == NULL);
 		CHECK_INT(g.n, 2);
-		b.fake->now_ms += 2 * 1000;
+		b.fake->now_ms += 2000;
 		CHECK(oauth_token(o, CRM, false, on_token, &g) != NULL);
 		CHECK_INT(b.fake->n, 2);
 		oauth_free(o);
@@ -639,7 +639,7 @@ static void serve(struct endpoint *s, struct bench *b, int i)
 {
 	char token[32];
 	char next[32];
-	int n = atoi(strstr(b->fake->calls[i].body, "refresh_token=R") + 15);
+	int n = (int)strtol(strstr(b->fake->calls[i].body, "refresh_token=R") + 15, NULL, 10);
 	if (n > s->issued || s->revoked[n]) {
 		s->ended = true;
 	}

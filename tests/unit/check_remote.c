@@ -552,9 +552,9 @@ static void check_limits(void)
 		}
 		CHECK_INT(n, 9);
 		for (int i = 3; i < n; i++) {
-			CHECK(left[i] - left[i - 3] >= 10 * 1000000);
+			CHECK(left[i] - left[i - 3] >= 10000000);
 		}
-		CHECK(left[8] - left[0] < 21 * 1000000); /* and it is made use of */
+		CHECK(left[8] - left[0] < 21000000); /* and it is made use of */
 		bench_free(&b);
 	}
 	CASE ("remote_budget_used_up_for_long_sends_callers_back") {

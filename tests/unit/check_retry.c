@@ -50,7 +50,7 @@ void check_retry(void)
 		int attempt = 0;
 		while (!judge(ERR_ABSENT, attempt, ERR_ABSENT, 0, 0).bury && attempt < 100)
 			sum += longest(ERR_ABSENT, attempt++);
-		CHECK(sum >= 30 * 60000 && sum < 36 * 60000);
+		CHECK(sum >= 30 * 60000LL && sum < 36 * 60000LL);
 	}
 	CASE ("retry_conflict_is_at_once_five_times") {
 		for (int i = 0; i < 5; i++) {

@@ -303,9 +303,9 @@ static void check_lost(void)
 		struct rig *r = rig_new();
 		CHECK(round_once(r));
 		pages(r, "pragma max_page_count=60");
-		int64_t id = put(r, "ok");
+		put(r, "ok");
 		CHECK(round_once(r));
-		id = put(r, "big");
+		int64_t id = put(r, "big");
 		struct err e;
 		CHECK(db_commit(r->db, &e));
 		CHECK(!round_once(r));

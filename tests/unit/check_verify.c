@@ -709,8 +709,7 @@ static void check_fetching(void)
 
 void check_verify(void)
 {
-	strcpy(golden_roots, golden_root);
-	strcat(golden_roots, golden_intermediate);
+	snprintf(golden_roots, sizeof(golden_roots), "%s%s", golden_root, golden_intermediate);
 	check_good();
 	check_hostile();
 	check_forged();

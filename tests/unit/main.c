@@ -26,8 +26,8 @@ enum { CASE_SECONDS = 20 };
 	X(loop) X(http_server) X(http_client) X(frames) X(child) X(watch) \
 	X(db) X(round) X(queue) X(queue_many) X(links) X(runs) X(vault) X(docs) \
 	X(oauth) X(remote) X(retry) X(verify) X(inbox) \
-	X(vm) X(json) X(mapper) X(task) X(retry) \
-			X(sched)
+	X(vm) X(json) X(mapper) X(task) X(ticks) X(commands) \
+	X(sched)
 /* clang-format on */
 
 #define DECLARE(name) void check_##name(void) __attribute__((weak));
