@@ -69,8 +69,7 @@ function Answers:load(role, file)
     local near = key
     while near and not lines[near] do near = near:match("^(.*)%.[^.]*$") end
     local what = key and ("%s: %s"):format(key, problem) or problem
-    self.problems[#self.problems + 1] = { file = name, line = near and lines[near], key = key,
-      text = what }
+    self.problems[#self.problems + 1] = { file = name, line = near and lines[near], text = what }
   end
   local function fail(message)
     local at, line, rest = place_of(message)
@@ -116,7 +115,7 @@ end
 
 function Answers:double(double, key)
   local source, name = self.files.text(double.file)
-  self.problems[#self.problems + 1] = { file = name, line = schema_lines.of(source)[key], key = key,
+  self.problems[#self.problems + 1] = { file = name, line = schema_lines.of(source)[key],
     text = ("%s: the setting %s says otherwise; name it in one place"):format(key, double.setting) }
 end
 

@@ -22,11 +22,14 @@ local M = {}
 ---@field link Link
 ---@field known table  facts.lua
 ---@field trigger string  what woke it
+---@field name string|nil  the deal's, for people who read the runs
 ---@field row table|nil  the CRM's row as read last, and its tag
 ---@field tag string|nil
 ---@field read {ours: table, theirs: table|nil}|nil  the referrals as read last
 
 local function say(turn, flow, outcome, detail)
+  detail = detail or {}
+  detail.deal = turn.name
   host.run { flow = flow, link = turn.link.id, trigger = turn.trigger, outcome = outcome,
     detail = detail }
 end
@@ -173,6 +176,7 @@ local function decide(turn)
   local partner = canonical.from_partner(turn.read.ours, turn.read.theirs, known)
   local crm_base = host.store.base_get(link.id, "crm") or {}
   local partner_base = host.store.base_get(link.id, "partner") or {}
+  turn.name = crm.name
   local plan = merge.plan(crm, partner, crm_base, partner_base, resolver(known))
   plan.heard = microsoft_updates.heard(partner, partner_base)
   plan.held = withhold(plan, known)
@@ -311,6 +315,7 @@ local function inward(turn)
   end
   note_copies(turn)
   local deal = canonical.from_partner(turn.read.ours, turn.read.theirs, turn.known)
+  turn.name = deal.name
   if not helper.wanted(turn.link, deal) then
     say(turn, "partner_center_to_dynamics", "left out", { why = "the setting `inbound`" })
     return links.keep(turn.link)
@@ -351,11 +356,14 @@ function M.reconcile(payload)
   if not link or link.state == "deleted" then
     return true
   end
-  local known, err = facts.get()
-  if not known then
+  local turn = { link = link, trigger = payload.trigger }
+  -- Said again at the end; what stands if it fails, or has to wait.
+  say(turn, link.crm and "dynamics_to_partner_center" or "partner_center_to_dynamics", "waiting")
+  local err
+  turn.known, err = facts.get()
+  if not turn.known then
     return nil, err
   end
-  local turn = { link = link, known = known, trigger = payload.trigger }
   if not link.crm or (link.intent and link.intent.crm) then
     return inward(turn)
   elseif not link.engagement then

@@ -125,9 +125,13 @@ end
 
 -- ---- the whole ----
 
-local function unknown_text(prefix, name)
+-- What is said of an unknown key; the key it was meant to be goes to `meant`.
+local function unknown_text(prefix, name, meant)
   local near = text.nearest(name, children[prefix])
-  if near then return ("unknown key; did you mean `%s`?"):format(near) end
+  if near then
+    meant[prefix == "" and near or prefix .. "." .. near] = true
+    return ("unknown key; did you mean `%s`?"):format(near)
+  end
   for _, row in ipairs(M.rows) do
     if row[1]:match("([^.]+)$") == name then
       return ("unknown key here; did you mean `%s`?"):format(row[1])
@@ -137,7 +141,7 @@ local function unknown_text(prefix, name)
 end
 
 -- Walks what was given: values by path into `values`, what is wrong to `report`.
-local function walk(given, prefix, values, report)
+local function walk(given, prefix, values, meant, report)
   for _, key in ipairs(text.keys(given)) do
     local value = given[key]
     local path = prefix == "" and key or prefix .. "." .. key
@@ -146,9 +150,9 @@ local function walk(given, prefix, values, report)
       local bad = checks[row[2]](value, row)
       if bad then report(path, bad) else values[path] = value end
     elseif not row and not children[path] then
-      report(path, unknown_text(prefix, key))
+      report(path, unknown_text(prefix, key, meant))
     elseif type(value) == "table" then
-      walk(value, path, values, report)
+      walk(value, path, values, meant, report)
     elseif value ~= json.null then
       report(path, "is a table")
     end
@@ -169,10 +173,11 @@ local function given_at(profile, path)
   return at
 end
 
-local function check_needed(profile, report)
+-- One mistake is told once: a mistyped key is not missing as well.
+local function check_needed(profile, meant, report)
   for _, row in ipairs(M.rows) do
     local there = given_at(profile, row[1])
-    if row.needed and (there == nil or there == json.null) then
+    if row.needed and not meant[row[1]] and (there == nil or there == json.null) then
       report(row[1], "is missing: " .. row[5])
     end
   end
@@ -360,8 +365,9 @@ function M.normalise(profile, where)
     report("", "does not return a table")
     return { problems = json.array(problems) }
   end
-  walk(profile, "", values, report)
-  check_needed(profile, report)
+  local meant = {}
+  walk(profile, "", values, meant, report)
+  check_needed(profile, meant, report)
   check_together(profile, values, report)
   table.sort(problems, function(a, b)
     if (a.line or 0) ~= (b.line or 0) then return (a.line or 0) < (b.line or 0) end

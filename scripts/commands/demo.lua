@@ -183,6 +183,16 @@ Ctrl-C ends everything.
 
 ]]
 
+-- Runs that changed nothing.
+local QUIET = { equal = true, found = true }
+
+local function line_of(run)
+  local detail = run.detail or {}
+  local said = detail.lines or detail.problems or { detail.text or detail.why }
+  return ("%-9s \"%s\"  %d ms  %s\n"):format(run.outcome, detail.deal or "deal " .. run.link,
+    run.ms, table.concat(said, "; "))
+end
+
 local function follow(cmd, s)
   local last = tonumber((s:command("last")))
   while true do
@@ -191,9 +201,8 @@ local function follow(cmd, s)
     for i = #runs, 1, -1 do
       local run = runs[i]
       last = run.id
-      if run.outcome ~= "equal" then
-        cmd.out(("%s  deal %d  %s  %d ms  %s\n"):format(run.outcome, run.link, run.flow, run.ms,
-          table.concat((run.detail or {}).lines or (run.detail or {}).problems or {}, "; ")))
+      if not QUIET[run.outcome] then
+        cmd.out(line_of(run))
       end
     end
   end

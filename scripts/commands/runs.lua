@@ -13,12 +13,14 @@ local function calls(run)
   return #out > 0 and table.concat(out, " + ") or "none"
 end
 
+-- Two lines: what happened to which deal at what cost, and the sentence behind it.
 local function line(run)
   local detail = run.detail or {}
-  local why = detail.why or (detail.problems and table.concat(detail.problems, "; ")) or
-    (detail.lines and table.concat(detail.lines, "; ")) or ""
-  return ("%5d  deal %-4d %-28s %-9s %-9s %5d ms  calls %s  %s"):format(run.id, run.link, run.flow,
-    run.trigger, run.outcome, run.ms, calls(run), why)
+  local why = detail.text or detail.why or table.concat(detail.problems or detail.lines or {}, "; ")
+  local name = detail.deal and (" \"%s\""):format(detail.deal) or ""
+  local head = ("%d  %s  deal %d%s  %s, woken by %s, %d ms, calls %s"):format(run.id, run.outcome,
+    run.link, name, run.flow, run.trigger, run.ms, calls(run))
+  return why == "" and head or head .. "\n     " .. why
 end
 
 function M.run(cmd)

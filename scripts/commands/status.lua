@@ -44,6 +44,10 @@ local function lines_of(s)
   if s.reload and s.reload.error and s.reload.error ~= json.null then
     out[#out + 1] = "  last change refused: " .. s.reload.error
   end
+  if s.needs_restart then
+    out[#out + 1] = ("  profile: the change of `%s` needs a restart; the old value runs"):format(
+      s.needs_restart)
+  end
   out[#out + 1] = "remotes"
   for _, r in ipairs(s.remotes or {}) do
     out[#out + 1] = remote_line(r)

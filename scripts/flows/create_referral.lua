@@ -154,7 +154,7 @@ local function refuse(turn, problems)
   end
   host.store.note_add(link.id, "audit", { text = line })
   host.run { flow = "create_referral", link = link.id, trigger = turn.trigger, outcome = "refused",
-    detail = { problems = problems } }
+    detail = { deal = turn.name, problems = problems } }
   return links.keep(link)
 end
 
@@ -253,7 +253,8 @@ local function finish(turn, ours, theirs)
   end
   host.store.note_add(link.id, "audit", { text = lines[1] })
   host.run { flow = "create_referral", link = link.id, trigger = turn.trigger, outcome = "created",
-    detail = { referral = partner.id, engagement = link.engagement, lines = lines } }
+    detail = { deal = partner.name, referral = partner.id, engagement = link.engagement,
+      lines = lines } }
   return links.keep_bases(link, crm, partner)
 end
 
@@ -320,6 +321,7 @@ function M.run(turn)
     return links.keep(link)
   end
   local deal = canonical.from_crm(row, known)
+  turn.name = deal.name
   local problems = M.problems(deal)
   if #problems > 0 then
     return refuse(turn, problems)

@@ -13,6 +13,11 @@ local function broken(message)
   return nil, { kind = "data", text = message }
 end
 
+local function near(name, meta)
+  local column = text.nearest(name, text.keys(meta.columns))
+  return column and "; did you mean " .. column .. "?" or ""
+end
+
 -- ---- Filters ----
 
 local function literal(column, value)
@@ -34,8 +39,8 @@ local function filter_of(meta, alternative)
     end
     local column = meta.columns[name]
     if not column then
-      return broken(("details.lua matches by %s: the CRM's %s has no such column; did you mean %s?")
-        :format(name, meta.logical, text.nearest(name, text.keys(meta.columns)) or "another"))
+      return broken(("the mapping matches by %s.%s: the CRM has no such column%s"):format(
+        meta.logical, name, near(name, meta)))
     end
     local path = column.type == "Lookup" and "_" .. name .. "_value" or name
     parts[#parts + 1] = path .. " eq " .. literal(column, value)
@@ -235,9 +240,8 @@ function M.values(logical, v)
   for name, value in pairs(v) do
     local column = meta.columns[name]
     if not column then
-      local near = text.nearest(name, text.keys(meta.columns)) or "another"
-      return broken(("the mapping sets %s.%s: no such column; did you mean %s?"):format(logical,
-        name, near))
+      return broken(("the mapping sets %s.%s: the CRM has no such column%s"):format(logical, name,
+        near(name, meta)))
     end
     if type(value) == "table" and value["$bind"] then
       value, err = bound(value["$bind"])
