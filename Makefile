@@ -32,16 +32,16 @@ IO := child frames http_answer http_call http_client http_conn http_gate http_re
 STORE := db docs json_text links migrations private_file queue queue_many runs state_file stmt \
 	vault
 REMOTE := answer gate inbox oauth oauth_wire remote remote_set remote_url verify verify_url
-SCRIPT := api api_child api_control api_crypto api_docs api_file api_http api_serve api_store \
-	commands files generation json json_lex json_write mapper mapper_frame profile reload task \
-	ticks vm vm_err vm_libs
+SCRIPT := api api_child api_control api_crypto api_docs api_file api_host api_http api_kit api_rows \
+	api_serve api_store commands files generation json json_lex json_value json_write mapper \
+	mapper_frame profile reload task ticks vm vm_err vm_libs
 APP := app cli control endpoints here process record retry sched site
 MAPPER := files lock main
 
 HOST_FILES := $(BASE:%=base/%) $(IO:%=io/%) $(STORE:%=store/%) $(REMOTE:%=remote/%) \
 	$(SCRIPT:%=script/%) $(APP:%=app/%)
 MAPPER_FILES := $(MAPPER:%=mapper/%) base/err base/buf base/clock script/vm script/vm_err \
-	script/vm_libs script/json script/json_lex script/json_write
+	script/vm_libs script/json script/json_lex script/json_value script/json_write
 CHECKS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
 .PHONY: all run test lint format bench fuzz mutants install clean deps deps-lint check-deps

@@ -20,9 +20,12 @@
  *   vm_err         errors between C and Lua
  *   json           exact JSON, decoded
  *   json_lex       the strict scan before it; numbers and strings as text
+ *   json_value     the values that Lua lacks: decimals, marked arrays
  *   json_write     Lua values as text, names sorted
  *   task           a coroutine with an owner, a cost and a place in the line
- *   api            the table `host`, and what its parts share
+ *   services       what scripts may use, handed down
+ *   api            the table `host`, put together
+ *   api_host       what stands in it by itself: sleep, uuid, map, run ...
  *   api_http       host.http: requests to the remotes
  *   api_store      host.store, host.queue: rows for scripts
  *   api_docs       host.docs: rows of the practice environment
@@ -31,6 +34,8 @@
  *   api_file       host.file: files, for those too
  *   api_child      host.child: programs that they start
  *   api_crypto     host.crypto: digests, keys, certificates
+ *   api_rows       rows as Lua values, for api_store and api_docs
+ *   api_kit        help for functions that Lua calls, for all of them
  *   commands       the commands there are, and one of them as a task
  *   ticks          the kinds of jobs that come again by themselves
  *   files          one consistent set of scripts, mappings, profile

@@ -275,11 +275,22 @@ local function deal_value_of(describe)
     currency = d.currency or "row", custom = d.read == true }
 end
 
+-- The contract takes these; nothing asks for them yet, and silence would be a lie.
+local function warn_of_unused(describe)
+  local unused = { fields = #(describe.fields or {}) > 0, arrives_as = describe.has.arrives_as }
+  for _, place in ipairs { "fields", "arrives_as" } do
+    if unused[place] then
+      host.log("warn", "details.lua: `" .. place .. "` has no effect in this version")
+    end
+  end
+end
+
 local function build()
   local describe, err = host.map { call = "describe" }
   if not describe then
     return nil, err
   end
+  warn_of_unused(describe)
   local self = setmetatable({ describe = describe, table = "opportunity" }, Facts)
   for name in pairs(Facts) do
     if name ~= "__index" then

@@ -59,7 +59,7 @@ end
 
 ---A stage with a host that is ready (o.host = false: without).
 ---@param o { settings: table|nil, files: table|nil, host: boolean|nil, env: table|nil,
----           sim_env: table|nil }
+---           sim_env: table|nil, edit: nil|fun(profile: string): string }
 function M.new(o)
   o = o or {}
   local dir = host.file.tempdir()
@@ -71,7 +71,8 @@ function M.new(o)
   for name, text in pairs(o.files or {}) do
     assert(host.file.write(s.profile .. "/" .. name, text))
   end
-  assert(host.file.write(s.profile .. "/profile.lua", M.profile_text(s, s.port, o.settings)))
+  local text = M.profile_text(s, s.port, o.settings)
+  assert(host.file.write(s.profile .. "/profile.lua", o.edit and o.edit(text, s) or text))
   if o.host ~= false then
     s:host_start { profile = s.profile, state = s.state, env = o.env }
     s:host_ready()

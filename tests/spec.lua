@@ -1,8 +1,9 @@
 -- cosell spec [NAME...]: runs tests/spec/*_spec.lua in the program itself, so that the sandbox
--- under test is the real one.
+-- under test is the real one.  With --case TEXT only the cases whose name holds that text are run.
 local tap = require "commands.tap"
 
-local M = { help = "run the specs", where = "here", usage = "cosell spec [NAME...]" }
+local M = { help = "run the specs", where = "here",
+  usage = "cosell spec [NAME...] [--case TEXT]" }
 
 local function names(folder, wanted)
   local out = {}
@@ -21,8 +22,9 @@ local function names(folder, wanted)
 end
 
 function M.run(cmd)
-  local t = tap.new(cmd.out)
-  for _, name in ipairs(names(host.file.getenv("COSELL_COMMANDS") .. "/spec", cmd.args)) do
+  local words, only = tap.words(cmd.args)
+  local t = tap.new(cmd.out, only)
+  for _, name in ipairs(names(host.file.getenv("COSELL_COMMANDS") .. "/spec", words)) do
     local case = t.case
     t.case = function(what, run)
       return case(name .. ": " .. what, run)

@@ -1,8 +1,10 @@
 -- cosell story [NAME...]: runs tests/stories/*.lua, each of which starts the real programs and
--- talks to them over sockets.  With --list it names them, a line each.
+-- talks to them over sockets.  With --list it names them, a line each; with --case TEXT only the
+-- cases whose name holds that text are run.
 local tap = require "commands.tap"
 
-local M = { help = "run the stories", where = "here", usage = "cosell story [--list] [NAME...]" }
+local M = { help = "run the stories", where = "here",
+  usage = "cosell story [--list] [NAME...] [--case TEXT]" }
 
 local function names(folder)
   local out = {}
@@ -29,14 +31,15 @@ local function asked(name, words)
 end
 
 function M.run(cmd)
-  local t = tap.new(cmd.out)
+  local words, case = tap.words(cmd.args)
+  local t = tap.new(cmd.out, case)
   local all = names(host.file.getenv("COSELL_COMMANDS") .. "/stories")
-  if cmd.args[1] == "--list" then
+  if words[1] == "--list" then
     cmd.out(table.concat(all, "\n") .. "\n")
     return 0
   end
   for _, name in ipairs(all) do
-    if asked(name, cmd.args) then
+    if asked(name, words) then
       require("commands.stories." .. name)(t)
     end
   end

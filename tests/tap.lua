@@ -23,8 +23,21 @@ function M.message(err)
   return tostring(type(err) == "table" and (err.check or err.text) or err)
 end
 
+---Takes `--case TEXT` out of a command's words.
+---@param args string[]
+---@return string[] names, string|nil case
+function M.words(args)
+  local names, case = { table.unpack(args) }, nil
+  if names[#names - 1] == "--case" then
+    case = table.remove(names)
+    table.remove(names)
+  end
+  return names, case
+end
+
 ---@param out function  takes text
-function M.new(out)
+---@param only string|nil  what the name of a case must hold to be run
+function M.new(out, only)
   local t = { passed = 0, failed = 0 }
 
   local function fail(message)
@@ -56,6 +69,9 @@ function M.new(out)
 
   ---Runs one case; anything raised in it is its failure.
   function t.case(name, run)
+    if only and not name:find(only, 1, true) then
+      return true
+    end
     local ok, err = pcall(run)
     if ok then
       t.passed = t.passed + 1

@@ -79,6 +79,14 @@ void answer_code(struct db *d, const struct web_answer *a, char out[ANSWER_CODE]
 	}
 }
 
+void answer_add_code(struct db *d, const struct web_answer *a, struct err *e)
+{
+	char code[ANSWER_CODE];
+	answer_code(d, a, code);
+	if (code[0])
+		err_add(e, "code %s", code);
+}
+
 bool answer_has_code(struct db *d, const struct web_answer *a, const char *code)
 {
 	bool has = false;

@@ -24,6 +24,7 @@ char *answer_member(struct db *d, const struct web_answer *a, const char *path);
 /* The deepest error code of the body, cleaned so that it may be shown; "" if there is none. */
 #define ANSWER_CODE 64
 void answer_code(struct db *d, const struct web_answer *a, char out[ANSWER_CODE]);
+void answer_add_code(struct db *d, const struct web_answer *a, struct err *e); /* to e's text */
 /* Is it one of the body's codes, at any depth? */
 bool answer_has_code(struct db *d, const struct web_answer *a, const char *code);
 

@@ -267,7 +267,7 @@ static void round_over(void *arg, bool ok)
 static void note_end(struct remote *r, struct err *e)
 {
 	err_add(e, "remote %s", r->name);
-	remote_note_error(r, e);
+	memcpy(r->text, e->text, sizeof(r->text) - 1); /* the last byte stays 0 */
 	if (e->kind == ERR_BUSY)
 		e->wait_ms = gate_pause(&r->gate, e->wait_ms);
 	if (e->kind != ERR_AUTH)
@@ -278,18 +278,17 @@ static void note_end(struct remote *r, struct err *e)
 	end_line(r, e);
 }
 
+static void note_good(struct remote *r)
+{
+	r->text[0] = '\0';
+	gate_good(&r->gate);
+	r->last_ok_ms = WORLD_NOW(r->set->env.world);
+}
+
 static void on_error(struct remote_call *c, struct err *e)
 {
 	note_end(c->remote, e);
 	end_now(c, NULL, e);
-}
-
-static void add_code(struct remote *r, const struct web_answer *a, struct err *e)
-{
-	char code[ANSWER_CODE];
-	answer_code(r->set->env.db, a, code);
-	if (code[0])
-		err_add(e, "code %s", code);
 }
 
 static void on_unauthorized(struct remote_call *c, const struct web_answer *a)
@@ -314,7 +313,7 @@ static void on_unauthorized(struct remote_call *c, const struct web_answer *a)
 			r->oauth ? "answered 401 to a fresh token: check the permissions, then "
 				   "sign in again"
 				 : "answered 401, and no sign-in is configured");
-		add_code(r, a, &e);
+		answer_add_code(r->set->env.db, a, &e);
 	}
 	e.status = 401;
 	on_error(c, &e);
@@ -332,10 +331,10 @@ static void answered(void *arg, const struct web_answer *a, const struct err *ne
 	} else if (a->status == 401) {
 		on_unauthorized(c, a);
 	} else if (!answer_served(a, WORLD_NOW(r->set->env.world), &e)) {
-		add_code(r, a, &e);
+		answer_add_code(r->set->env.db, a, &e);
 		on_error(c, &e);
 	} else {
-		remote_note_ok(r);
+		note_good(r);
 		end_now(c, a, NULL);
 	}
 	remote_look(r);

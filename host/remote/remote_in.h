@@ -1,5 +1,5 @@
 /*
- * A remote from inside: shared by remote.c (calls) and remote_set.c (the set of them), nobody else.
+ * A remote from inside: what remote_set.c (the set of them) needs of remote.c (calls), nobody else.
  */
 #ifndef REMOTE_REMOTE_IN_H
 #define REMOTE_REMOTE_IN_H
@@ -21,7 +21,7 @@ struct remote {
 	struct gate gate;
 	bool signed_in, needs_sign_in;
 	struct err why; /* needs_sign_in */
-	char text[200];
+	char text[200]; /* the last error; "" if the last answer was fine */
 	int64_t last_ok_ms;
 };
 
@@ -34,8 +34,5 @@ struct remotes {
 void remote_look(struct remote *r); /* something changed: who in line may go, who must leave */
 int remote_waiting(const struct remote *r);
 void remote_end_all(struct remote *r); /* open calls end with ERR_NET */
-/* What is told about the remote: its last error, or that an answer was fine. */
-void remote_note_error(struct remote *r, const struct err *e);
-void remote_note_ok(struct remote *r);
 
 #endif

@@ -77,19 +77,6 @@ bool remotes_add(struct remotes *s, const struct remote_config *c, struct err *e
 	return true;
 }
 
-void remote_note_error(struct remote *r, const struct err *e)
-{
-	memcpy(r->text, e->text, sizeof(r->text) - 1);
-	r->text[sizeof(r->text) - 1] = '\0';
-}
-
-void remote_note_ok(struct remote *r)
-{
-	r->text[0] = '\0';
-	gate_good(&r->gate);
-	r->last_ok_ms = WORLD_NOW(r->set->env.world);
-}
-
 bool remotes_state(struct remotes *s, size_t i, struct remote_state *out)
 {
 	if (i >= s->n)

@@ -4,7 +4,8 @@
  * A child's output (1 and 2 together) is read as it comes and kept whole up to a cap.  Owns the
  * child through userdata: one that is forgotten is killed and reaped.
  */
-#include "script/api.h"
+#include "script/api_kit.h"
+#include "script/api_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>

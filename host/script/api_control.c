@@ -4,9 +4,9 @@
  * Each command that comes in is a task of its own; its text leaves after the round's commit.  Owns
  * its listeners through userdata (closed by close() or with the vm).
  */
-#include "script/api.h"
-
 #include "io/wire.h"
+#include "script/api_kit.h"
+#include "script/api_parts.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,9 +3,9 @@
  *
  * What a function holds while it pushes lies in the services' scratch and held slots. Owns no key.
  */
-#include "script/api.h"
-
 #include "base/crypto.h"
+#include "script/api_kit.h"
+#include "script/api_parts.h"
 
 #include <string.h>
 

@@ -4,9 +4,9 @@
  * As in api_store, a raise never jumps over an open statement.  Knows nothing of what the documents
  * mean.
  */
-#include "script/api.h"
-
-#include <string.h>
+#include "script/api_kit.h"
+#include "script/api_parts.h"
+#include "script/api_rows.h"
 
 static struct services *need_docs(lua_State *L)
 {

@@ -4,7 +4,8 @@
  * Plain and synchronous.  A write is whole or not at all (a new file, renamed).  Must never be used
  * on an open state file: opening and closing it elsewhere drops sqlite's locks.
  */
-#include "script/api.h"
+#include "script/api_kit.h"
+#include "script/api_parts.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -4,7 +4,8 @@
  * A request leaves after the round's commit.  What a wait holds (the call, the answer) is freed by
  * its cancel or its push function, never by Lua.  Counts what a task costs; decides no retry.
  */
-#include "script/api.h"
+#include "script/api_kit.h"
+#include "script/api_parts.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,9 +4,9 @@
  * Each request is a task of its own; its answer leaves after the round's commit.  Owns its
  * listeners through userdata (closed by close() or with the vm).
  */
-#include "script/api.h"
-
 #include "base/log.h"
+#include "script/api_kit.h"
+#include "script/api_parts.h"
 
 #include <ctype.h>
 #include <stdlib.h>

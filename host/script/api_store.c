@@ -1,60 +1,16 @@
 /*
- * host.store, host.queue: rows for scripts; and how rows become Lua values.
+ * host.store, host.queue: rows for scripts.
  *
- * Rows are gathered as JSON text in the services' scratch buffer while a statement is open, and
- * become Lua values only after it is closed: a raise never jumps over sqlite.  No SQL, no policy.
+ * A raise never jumps over an open statement (see api_rows.h).  No SQL, no policy.
  */
-#include "script/api.h"
+#include "script/api_kit.h"
+#include "script/api_parts.h"
+#include "script/api_rows.h"
 
-#include "script/json.h"
-
-#include <stdlib.h>
 #include <string.h>
 
 #define MOST_DEFAULT  100
 #define DELAY_MOST_MS (366LL * 24 * 3600 * 1000)
-
-/* ---- JSON by hand, for rows ---- */
-
-void api_row_text(struct buf *b, const char *key, const char *value)
-{
-	if (!value)
-		return;
-	buf_addf(b, ",\"%s\":", key);
-	buf_add_json(b, value, strlen(value));
-}
-
-void api_row_int(struct buf *b, const char *key, int64_t value)
-{
-	buf_addf(b, ",\"%s\":%lld", key, (long long)value);
-}
-
-void api_row_json(struct buf *b, const char *key, const char *json)
-{
-	if (json && *json)
-		buf_addf(b, ",\"%s\":%s", key, json);
-}
-
-/* A list of rows: "[", rows each begun with api_row_begin, "]". */
-void api_row_begin(struct buf *b, const char *key, int64_t value)
-{
-	buf_addf(b, "%s{\"%s\":%lld", b->len > 1 ? "," : "", key, (long long)value);
-}
-
-struct buf *api_rows_begin(struct services *s)
-{
-	struct buf *b = api_scratch(s);
-	buf_addc(b, '[');
-	return b;
-}
-
-int api_rows_end(lua_State *L, struct buf *b, bool ok, const struct err *e)
-{
-	if (!ok)
-		return vm_fail(L, e);
-	buf_addc(b, ']');
-	return api_push_json(L, b->data, b->len);
-}
 
 /* true | nil, err */
 static int outcome(lua_State *L, bool ok, const struct err *e)
@@ -75,13 +31,6 @@ static int push_doc(lua_State *L, struct services *s, bool ok, char *doc, const 
 		return api_push_json(L, doc, strlen(doc));
 	lua_pushnil(L);
 	return 1;
-}
-
-int api_check_most(lua_State *L, int64_t most)
-{
-	if (most < 1 || most > API_MOST)
-		luaL_error(L, "most: from 1 to %d", API_MOST);
-	return (int)most;
 }
 
 static struct services *need_links(lua_State *L)

@@ -9,6 +9,8 @@
 
 #include "script/api.h"
 
+#include <lauxlib.h>
+
 #include <stdlib.h>
 #include <string.h>
 

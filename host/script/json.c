@@ -3,17 +3,18 @@
  * depth and marks what cjson would bend (long or exact numbers, []), a walk after it puts the true
  * values there.  Encoding (json_write.c) is ours: cjson's cannot sort names, keep 17 digits or write [].
  *
- * It owns three metatables and no state.  It must never call a metamethod of a script's value, and
- * never hold memory of its own while Lua may raise: the scan's text and the output belong to the
- * caller, outside the protected call.
+ * It owns one metatable and no state.  It must never call a metamethod of a script's value, and never
+ * hold memory of its own while Lua may raise: the scan's text and the output belong to the caller,
+ * outside the protected call.
  *
  * A mark is a string value that starts with byte 1, which JSON text cannot hold bare; a true string that
  * starts so is marked itself.  Of a name that stands twice in one object the last value counts.
  */
 #include "script/json.h"
 
-#include "script/json_inside.h"
 #include "script/json_lex.h"
+#include "script/json_value.h"
+#include "script/json_write.h"
 #include "script/vm.h"
 
 #include <lauxlib.h>
@@ -26,38 +27,9 @@
 
 #define BOX "json.box"
 
-/* registry keys: their addresses */
-static const char key_decode, key_array;
+static const char key_decode; /* its address is a registry key */
 
 static void *const null_value = NULL; /* json.null, and cjson's */
-
-/* ---- decimals and arrays ---- */
-
-static void push_decimal(lua_State *L, const char *text, size_t len)
-{
-	char *d = (char *)lua_newuserdatauv(L, len + 1, 0);
-	memcpy(d, text, len);
-	d[len] = '\0';
-	luaL_setmetatable(L, JSON_DECIMAL);
-}
-
-static void mark_array(lua_State *L, int index)
-{
-	index = lua_absindex(L, index);
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &key_array);
-	lua_setmetatable(L, index);
-}
-
-bool json_has_array_mark(lua_State *L, int index)
-{
-	if (!lua_getmetatable(L, index)) {
-		return false;
-	}
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &key_array);
-	bool same = lua_rawequal(L, -1, -2);
-	lua_pop(L, 2);
-	return same;
-}
 
 /* ---- decoding: the walk ---- */
 
@@ -71,11 +43,11 @@ static void unmark(lua_State *L)
 	switch (s[1]) {
 	case JSON_MARK_ARRAY:
 		lua_newtable(L);
-		mark_array(L, -1);
+		json_value_mark_array(L, -1);
 		break;
 	case JSON_MARK_INTEGER: lua_pushinteger(L, strtoll(s + 2, NULL, 10)); break;
 	case JSON_MARK_FLOAT: lua_pushnumber(L, strtod(s + 2, NULL)); break;
-	case JSON_MARK_DECIMAL: push_decimal(L, s + 2, len - 2); break;
+	case JSON_MARK_DECIMAL: json_value_push_decimal(L, s + 2, len - 2); break;
 	default: lua_pushlstring(L, s + 2, len - 2); break;
 	}
 	lua_replace(L, -2);
@@ -120,7 +92,7 @@ static void walk(lua_State *L)
 		}
 	}
 	if (n > 0) {
-		mark_array(L, -1);
+		json_value_mark_array(L, -1);
 		return;
 	}
 	for (lua_pushnil(L); lua_next(L, -2) != 0;) {
@@ -239,7 +211,7 @@ static int l_json_array(lua_State *L)
 	}
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
-	mark_array(L, 1);
+	json_value_mark_array(L, 1);
 	return 1;
 }
 
@@ -248,7 +220,7 @@ static int l_json_is_array(lua_State *L)
 {
 	luaL_checkany(L, 1);
 	lua_pushboolean(L,
-			lua_istable(L, 1) && (json_has_array_mark(L, 1) || lua_rawlen(L, 1) > 0));
+			lua_istable(L, 1) && (json_value_is_marked(L, 1) || lua_rawlen(L, 1) > 0));
 	return 1;
 }
 
@@ -258,54 +230,16 @@ static int l_json_decimal(lua_State *L)
 	size_t len;
 	const char *text = luaL_checklstring(L, 1, &len);
 	luaL_argcheck(L, json_lex_number(text, len) == len && len > 0, 1, "not a JSON number");
-	push_decimal(L, text, len);
+	json_value_push_decimal(L, text, len);
 	return 1;
 }
 
 /* json.is_decimal(v) -> boolean */
 static int l_json_is_decimal(lua_State *L)
 {
-	lua_pushboolean(L, luaL_testudata(L, 1, JSON_DECIMAL) != NULL);
+	lua_pushboolean(L, json_value_decimal(L, 1) != NULL);
 	return 1;
 }
-
-static int l_decimal_text(lua_State *L)
-{
-	lua_pushstring(L, (const char *)luaL_checkudata(L, 1, JSON_DECIMAL));
-	return 1;
-}
-
-/* Two decimals are equal if their texts are; amounts are compared by the scripts, in a precision. */
-static int l_decimal_equal(lua_State *L)
-{
-	const char *a = (const char *)luaL_testudata(L, 1, JSON_DECIMAL);
-	const char *b = (const char *)luaL_testudata(L, 2, JSON_DECIMAL);
-	lua_pushboolean(L, a != NULL && b != NULL && strcmp(a, b) == 0);
-	return 1;
-}
-
-static int l_decimal_concat(lua_State *L)
-{
-	luaL_tolstring(L, 1, NULL);
-	luaL_tolstring(L, 2, NULL);
-	lua_concat(L, 2);
-	return 1;
-}
-
-static int l_decimal_refuse(lua_State *L)
-{
-	return luaL_error(L, "a decimal is kept as text: a Lua number would lose digits of it");
-}
-
-static const luaL_Reg decimal_methods[] = {
-	{"__tostring", l_decimal_text}, {"__eq", l_decimal_equal},
-	{"__concat", l_decimal_concat}, {"__add", l_decimal_refuse},
-	{"__sub", l_decimal_refuse},    {"__mul", l_decimal_refuse},
-	{"__div", l_decimal_refuse},    {"__mod", l_decimal_refuse},
-	{"__pow", l_decimal_refuse},    {"__unm", l_decimal_refuse},
-	{"__idiv", l_decimal_refuse},   {"__lt", l_decimal_refuse},
-	{"__le", l_decimal_refuse},     {NULL, NULL},
-};
 
 static const luaL_Reg functions[] = {
 	{"decode", l_json_decode},         {"encode", l_json_encode},
@@ -313,29 +247,6 @@ static const luaL_Reg functions[] = {
 	{"is_array", l_json_is_array},     {"decimal", l_json_decimal},
 	{"is_decimal", l_json_is_decimal}, {NULL, NULL},
 };
-
-static void lock_metatable(lua_State *L)
-{
-	lua_pushliteral(L, "locked");
-	lua_setfield(L, -2, "__metatable");
-}
-
-static void open_metatables(lua_State *L)
-{
-	luaL_newmetatable(L, JSON_DECIMAL);
-	luaL_setfuncs(L, decimal_methods, 0);
-	lock_metatable(L);
-	luaL_newmetatable(L, BOX);
-	lua_pushcfunction(L, l_box_free);
-	lua_setfield(L, -2, "__gc");
-	lock_metatable(L);
-	lua_createtable(L, 0, 2);
-	lua_pushliteral(L, "json.array");
-	lua_setfield(L, -2, "__name");
-	lock_metatable(L);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &key_array);
-	lua_pop(L, 2);
-}
 
 /* Our own cjson instance; scripts never see it. */
 static void open_cjson(lua_State *L)
@@ -353,9 +264,20 @@ static void open_cjson(lua_State *L)
 	lua_pop(L, 1);
 }
 
+static void open_box(lua_State *L)
+{
+	luaL_newmetatable(L, BOX);
+	lua_pushcfunction(L, l_box_free);
+	lua_setfield(L, -2, "__gc");
+	lua_pushliteral(L, "locked");
+	lua_setfield(L, -2, "__metatable");
+	lua_pop(L, 1);
+}
+
 void json_open(lua_State *L)
 {
-	open_metatables(L);
+	json_value_open(L);
+	open_box(L);
 	open_cjson(L);
 	lua_pushglobaltable(L);
 	lua_pushliteral(L, "json");

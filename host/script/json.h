@@ -1,7 +1,7 @@
 /*
  * Exact JSON for Lua, on lua-cjson: integers to 2^63 are integers; a number that a double cannot keep
  * exactly becomes a decimal (its text); [] {} null and missing stay four things; depth and size are
- * capped; invalid numbers and invalid UTF-8 are refused.
+ * capped (json_lex.h); invalid numbers and invalid UTF-8 are refused.
  *
  * Lua side, the global `json`:
  *   json.decode(text) -> value | nil, err        json.encode(value) -> text | nil, err
@@ -19,9 +19,6 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-
-#define JSON_DEPTH 64
-#define JSON_MAX   (16u << 20)
 
 void json_open(lua_State *L); /* sets the global */
 /* Pushes the value; false: nothing pushed, *e ERR_DATA with the place. */

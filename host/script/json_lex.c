@@ -7,8 +7,6 @@
  */
 #include "script/json_lex.h"
 
-#include "script/json.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
  * JSON as text, without Lua: the strict scan that runs before lua-cjson, numbers, strings.
- * For json.c and json_write.c alone.
+ * For json.c and json_write.c alone, but for the limits.
  */
 #ifndef SCRIPT_JSON_LEX_H
 #define SCRIPT_JSON_LEX_H
@@ -9,6 +9,9 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+
+#define JSON_DEPTH 64          /* most levels */
+#define JSON_MAX   (16u << 20) /* most bytes */
 
 /* A string value that starts with the mark stands for what the letter behind it says. */
 #define JSON_MARK '\1'

@@ -4,10 +4,10 @@
  * It owns nothing: the text goes to the caller's buf, what it needs while it runs is Lua's.  Raw access
  * only: no metamethod of a script's value runs.  An error names the place (customer.name), never a value.
  */
-#include "script/json_inside.h"
+#include "script/json_write.h"
 
-#include "script/json.h"
 #include "script/json_lex.h"
+#include "script/json_value.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -194,7 +194,7 @@ static void encode_table(lua_State *L, struct encoder *en)
 			give_up(L, en, ERR_DATA, "a key that is neither a name nor a position");
 		}
 	}
-	if (others == 0 && (names > 0 || !json_has_array_mark(L, -1))) {
+	if (others == 0 && (names > 0 || !json_value_is_marked(L, -1))) {
 		encode_object(L, en, names);
 	} else if (names > 0) {
 		give_up(L, en, ERR_DATA, "a table with both names and positions");
@@ -228,7 +228,7 @@ static void encode_value(lua_State *L, struct encoder *en)
 		}
 		break;
 	case LUA_TUSERDATA: {
-		const char *d = (const char *)luaL_testudata(L, -1, JSON_DECIMAL);
+		const char *d = json_value_decimal(L, -1);
 		if (d != NULL) {
 			add(L, en, d, strlen(d));
 			return;

@@ -1,6 +1,6 @@
 /*
  * The state file's connection, the round's transaction, the step's savepoint, and who waits for the
- * commit.  Owns the only sqlite connection of the process.
+ * commit.  Owns the only sqlite connection of the process, and ends all its statements with it.
  *
  * A round dies when sqlite fails in a way that may leave a group of writes half done (disk, memory,
  * damage): everything since the last commit is rolled back and no statement runs until db_commit
@@ -25,6 +25,47 @@ enum {
 	WAL_IDLE = 1000,  /* pages (4 KiB) in the WAL that make an idle round checkpoint */
 	WAL_MOST = 16384, /* ... that make a busy one do it, or the file grows without end */
 };
+
+/* ---- what is said to sqlite here ---- */
+
+static int say(struct db *d, enum db_word word)
+{
+	static const char *const sql[DB_WORDS] = {
+		[DB_BEGIN] = "begin immediate", [DB_COMMIT] = "commit",
+		[DB_ROLLBACK] = "rollback",     [DB_SAVE] = "savepoint step",
+		[DB_KEEP] = "release step",     [DB_UNDO] = "rollback to step",
+	};
+	sqlite3_stmt **st = &d->words[word];
+	if (!*st) {
+		int rc = sqlite3_prepare_v3(d->sql, sql[word], -1, SQLITE_PREPARE_PERSISTENT, st,
+					    NULL);
+		if (rc != SQLITE_OK) {
+			return rc;
+		}
+	}
+	sqlite3_step(*st);
+	return sqlite3_reset(*st);
+}
+
+/* Ends every reading.  The bindings go too: they point into memory of the caller. */
+static void stop_readers(struct db *d)
+{
+	sqlite3_stmt *st = NULL;
+	while ((st = sqlite3_next_stmt(d->sql, st))) {
+		if (sqlite3_stmt_busy(st)) {
+			sqlite3_reset(st);
+			sqlite3_clear_bindings(st);
+		}
+	}
+}
+
+static void drop_statements(struct db *d)
+{
+	sqlite3_stmt *st;
+	while ((st = sqlite3_next_stmt(d->sql, NULL))) {
+		sqlite3_finalize(st);
+	}
+}
 
 /* ---- failures ---- */
 
@@ -58,7 +99,7 @@ static enum err_kind kind_of(int rc)
 
 static void die(struct db *d, const struct err *why)
 {
-	stmt_reset_all(d);
+	stop_readers(d);
 	if (!sqlite3_get_autocommit(d->sql)) {
 		sqlite3_exec(d->sql, "rollback", NULL, NULL,
 			     NULL); /* sqlite may have done it itself */
@@ -92,13 +133,13 @@ bool db_before_write(struct db *d, struct err *e)
 	}
 	if (!d->open) {
 		d->open = true; /* from here on a failure is the round's */
-		int rc = stmt_run(d, "db.begin", "begin immediate");
+		int rc = say(d, DB_BEGIN);
 		if (rc != SQLITE_OK) {
 			return db_fail(d, rc, "begin", e);
 		}
 	}
 	if (d->in_step && !d->saved) {
-		int rc = stmt_run(d, "db.save", "savepoint step");
+		int rc = say(d, DB_SAVE);
 		if (rc != SQLITE_OK) {
 			return db_fail(d, rc, "savepoint", e);
 		}
@@ -128,8 +169,8 @@ void db_step_begin(struct db *d)
 
 static bool undo_step(struct db *d, struct err *e)
 {
-	stmt_reset_all(d);
-	int rc = stmt_run(d, "db.undo", "rollback to step");
+	stop_readers(d);
+	int rc = say(d, DB_UNDO);
 	return rc == SQLITE_OK || db_fail(d, rc, "undo of a step", e);
 }
 
@@ -146,7 +187,7 @@ void db_step_end(struct db *d, bool keep)
 	if (d->dead || (!keep && !undo_step(d, &e))) {
 		return;
 	}
-	int rc = stmt_run(d, "db.keep", "release step");
+	int rc = say(d, DB_KEEP);
 	if (rc != SQLITE_OK) {
 		db_fail(d, rc, "end of a step", &e);
 		return;
@@ -231,15 +272,15 @@ static bool commit(struct db *d, struct err *e)
 	if (!d->open) {
 		return true;
 	}
-	stmt_reset_all(d); /* a reader left open would hold the WAL */
+	stop_readers(d); /* a reader left open would hold the WAL */
 	if (!d->wrote) {
 		/* every step was undone: no reason to sync */
-		int rc = stmt_run(d, "db.rollback", "rollback");
+		int rc = say(d, DB_ROLLBACK);
 		return rc == SQLITE_OK || db_fail(d, rc, "rollback", e);
 	}
 
 	kill_point(d, true);
-	int rc = stmt_run(d, "db.commit", "commit");
+	int rc = say(d, DB_COMMIT);
 	if (rc != SQLITE_OK) {
 		db_fail(d, rc, "commit", e);
 		if (!d->dead) {
@@ -278,7 +319,7 @@ bool db_dead(const struct db *d)
 void db_idle(struct db *d)
 {
 	if (!d->open && d->wal_pages > WAL_IDLE) {
-		stmt_reset_all(d);
+		stop_readers(d);
 		checkpoint(d);
 	}
 }
@@ -334,7 +375,7 @@ void db_close(struct db *d)
 		release(d, false);
 	}
 	free(d->waiters);
-	stmt_free_all(d);
+	drop_statements(d);
 	int rc = sqlite3_close(d->sql); /* checkpoints and removes the WAL */
 	assert(rc == SQLITE_OK);
 	(void)rc;

@@ -1,5 +1,5 @@
 /*
- * What db.c (the round) and stmt.c (the statements) share.  No other file includes this.
+ * What stmt.c (the statements) needs of db.c (the round).  No other file includes this.
  */
 #ifndef STORE_DB_OWN_H
 #define STORE_DB_OWN_H
@@ -18,6 +18,9 @@ struct stmt {
 	sqlite3_stmt *st; /* NULL: could not be prepared, rc says why */
 	int rc;
 };
+
+/* What the round itself says to sqlite. */
+enum db_word { DB_BEGIN, DB_COMMIT, DB_ROLLBACK, DB_SAVE, DB_KEEP, DB_UNDO, DB_WORDS };
 
 struct waiter {
 	db_release *f;
@@ -50,6 +53,7 @@ struct db {
 	uint64_t kill_in; /* commits from now, 0: never */
 	bool kill_before;
 #endif
+	sqlite3_stmt *words[DB_WORDS]; /* NULL: not said yet */
 	struct stmt stmts[STMT_SLOTS];
 };
 
@@ -60,10 +64,5 @@ bool db_alive(const struct db *d, struct err *e) MUST_USE;
 /* Before a write: the round's transaction, the step's savepoint. */
 bool db_before_write(struct db *d, struct err *e) MUST_USE;
 void db_wrote(struct db *d);
-
-/* BEGIN and the like, without bindings and rows: sqlite's code. */
-int stmt_run(struct db *d, const char *name, const char *sql) MUST_USE;
-void stmt_reset_all(struct db *d); /* those that are being read */
-void stmt_free_all(struct db *d);
 
 #endif

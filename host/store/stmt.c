@@ -1,6 +1,7 @@
 /*
- * Prepared statements by name.  Owns the slots in struct db: a statement is prepared once and kept.
- * It must never say BEGIN, COMMIT or SAVEPOINT of its own accord: db.c decides that.
+ * Prepared statements by name.  Owns the slots in struct db: a statement is prepared once and kept
+ * until the connection ends.
+ * It must never say BEGIN, COMMIT or SAVEPOINT: db.c does that, before and after what runs here.
  */
 #include "store/db_own.h"
 
@@ -79,16 +80,6 @@ static bool stmt_fail(struct stmt *s, int rc, struct err *e)
 	return false;
 }
 
-int stmt_run(struct db *d, const char *name, const char *sql)
-{
-	struct stmt *s = db_stmt(d, name, sql);
-	if (!s->st) {
-		return s->rc;
-	}
-	sqlite3_step(s->st);
-	return sqlite3_reset(s->st);
-}
-
 bool stmt_write(struct stmt *s, int64_t *changes, struct err *e)
 {
 	struct db *d = s->d;
@@ -159,20 +150,4 @@ const void *stmt_get_blob(struct stmt *s, int col, size_t *n)
 int64_t db_last_id(struct db *d)
 {
 	return sqlite3_last_insert_rowid(d->sql);
-}
-
-void stmt_reset_all(struct db *d)
-{
-	for (size_t i = 0; i < STMT_SLOTS; i++) {
-		if (d->stmts[i].st && sqlite3_stmt_busy(d->stmts[i].st)) {
-			stmt_reset(&d->stmts[i]);
-		}
-	}
-}
-
-void stmt_free_all(struct db *d)
-{
-	for (size_t i = 0; i < STMT_SLOTS; i++) {
-		sqlite3_finalize(d->stmts[i].st);
-	}
 }

@@ -183,14 +183,20 @@ end
 
 -- ---- Values ----
 
+local function has_label(o, wanted)
+  for _, label in ipairs(o.labels or { o.label }) do
+    if text.trim(label):lower() == wanted then
+      return true
+    end
+  end
+  return false
+end
+
 local function option(meta, name, label)
-  local hits = {}
+  local hits, wanted = {}, text.trim(label):lower()
   for _, o in ipairs(meta.columns[name].options or {}) do
-    for _, l in ipairs(o.labels or { o.label }) do
-      if text.trim(l):lower() == text.trim(label):lower() and not hits[o.value] then
-        hits[o.value] = true
-        hits[#hits + 1] = o.value
-      end
+    if has_label(o, wanted) then
+      hits[#hits + 1] = o.value
     end
   end
   if #hits == 1 then

@@ -249,6 +249,26 @@ local function made_before(intent, known)
   return nil, err
 end
 
+-- Rows the mapping wants besides, once for a deal: their ids follow from the deal's and their keys.
+local function also_changes(changes, deal, intent, known)
+  if not known.describe.has.also then
+    return true
+  end
+  local answer, err = host.map { call = "also", d = deal }
+  if not answer then
+    return nil, err
+  end
+  for _, extra in ipairs(answer.rows) do
+    local values, bad = details.values(extra.table, extra.values)
+    if not values then
+      return nil, bad
+    end
+    changes[#changes + 1] = { op = "create", table = extra.table, values = values,
+      id = id_for("also", { intent.row, extra.table, extra.key }) }
+  end
+  return true
+end
+
 local function create_changes(deal, found, intent, known)
   local changes, lines = {}, found.lines
   local customer, err = customer_changes(changes, deal, found, intent, known)
@@ -269,6 +289,11 @@ local function create_changes(deal, found, intent, known)
   end
   changes[#changes + 1] = { op = "create", table = known.table, id = intent.row, values = values }
   table.move(children, 1, #children, #changes + 1, changes)
+  local ok
+  ok, err = also_changes(changes, deal, intent, known)
+  if not ok then
+    return nil, err
+  end
   close_change(changes, state.to_crm(deal.state, "open"), intent.row, deal.reason)
   return changes, lines
 end

@@ -98,6 +98,21 @@ local function sweep(t, story, when)
   t.ok(false, "the story never ended within " .. MOST .. " commits")
 end
 
+-- The service has made it, the host dies before it hears so: what is there is looked for first.
+local function killed_in_a_create(t)
+  kit.with({}, function(s)
+    s:fault("partner", { method = "POST", path = "referrals", drop = "after" })
+    s:act("create-opportunity", DEAL)
+    kit.wait("the create to arrive", function()
+      s:command("sync")
+      return #kit.referrals(s) > 0
+    end)
+    s:host_stop("KILL")
+    restart(s)
+    end_state(t, s, STORIES[2])
+  end)
+end
+
 -- Random moments: a generator of our own, so that a seed means the same everywhere.
 local function generator(seed)
   local x = seed
@@ -137,6 +152,7 @@ return function(t)
   t.case("story 10: story 3 killed just before each commit", function()
     sweep(t, STORIES[2], "before")
   end)
+  t.case("story 10: killed while a create is on its way", function() killed_in_a_create(t) end)
   local seed = math.tointeger(tonumber(host.file.getenv("SEED"))) or host.now_ms() % 1000000
   t.case("story 10: 20 kills at random moments, seed " .. seed, function()
     random_kills(t, seed)

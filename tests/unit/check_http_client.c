@@ -28,6 +28,7 @@ struct stage {
 	struct http_server *server;
 	struct world world;
 	bool hold;
+	bool drop; /* ends every connection without a byte */
 	struct http_call *held[32];
 	int nheld;
 	int runs;
@@ -48,6 +49,10 @@ static void on_call(void *ctx, struct http_call *c)
 	}
 	buf_addf(&s->heard, "\n%.*s", (int)len, body);
 	s->runs++;
+	if (s->drop) {
+		http_call_drop(c);
+		return;
+	}
 	if (s->hold) {
 		s->held[s->nheld++] = c;
 		s->most_held = s->nheld > s->most_held ? s->nheld : s->most_held;
@@ -517,6 +522,27 @@ static void failures(void)
 				CHECK_STR(bad[i], "refused");
 			}
 		}
+	}
+	/* libcurl would send it once more by itself, over a new connection. */
+	CASE ("http_client_request_on_a_used_connection_that_ends_without_an_answer_is_sent_once") {
+		struct stage *s = stage_new(1);
+		struct result first = {.calls = 0};
+		struct result r = {.calls = 0};
+		char *url = local(s, "/create");
+		struct web_request rq = {.method = "POST",
+					 .url = url,
+					 .body = "x",
+					 .len = 1,
+					 .plain_ok = true,
+					 .timeout_ms = 5000};
+		CHECK(get(s, "/first", &first) != NULL && finished(s, &first));
+		s->drop = true;
+		CHECK(start(s, &rq, &r) != NULL && finished(s, &r));
+		CHECK_INT(r.kind, ERR_NET);
+		CHECK_INT(s->runs, 2);
+		free(url);
+		buf_free(&first.body);
+		stage_free(s);
 	}
 	CASE ("http_client_interim_answers_and_trailers_leave_no_headers") {
 		struct result r = {.calls = 0};

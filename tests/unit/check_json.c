@@ -3,6 +3,7 @@
  */
 #include "script/json.h"
 
+#include "script/json_lex.h"
 #include "script/vm.h"
 
 #include <lauxlib.h>

@@ -282,15 +282,14 @@ static void errors(void)
 			       "account = {\n"
 			       "  mtach = function() end },\n"
 			       "marks = { ok = 1 } }");
-		CHECK_STR(
-			ask(&s, "{\"call\":\"check\"}"),
-			"{\"problems\":["
-			"{\"file\":\"p/details.lua\",\"key\":\"account.mtach\",\"line\":4,\"text\":"
-			"\"account.mtach: unknown key `mtach`; did you mean `match`?\"},"
-			"{\"file\":\"p/details.lua\",\"key\":\"acount\",\"line\":2,\"text\":"
-			"\"acount: unknown key `acount`; did you mean `account`?\"},"
-			"{\"file\":\"p/details.lua\",\"key\":\"marks.ok\",\"line\":5,\"text\":"
-			"\"marks.ok: must be a text, not number\"}]}");
+		CHECK_STR(ask(&s, "{\"call\":\"check\"}"),
+			  "{\"problems\":["
+			  "{\"file\":\"p/details.lua\",\"line\":4,\"text\":"
+			  "\"account.mtach: unknown key `mtach`; did you mean `match`?\"},"
+			  "{\"file\":\"p/details.lua\",\"line\":2,\"text\":"
+			  "\"acount: unknown key `acount`; did you mean `account`?\"},"
+			  "{\"file\":\"p/details.lua\",\"line\":5,\"text\":"
+			  "\"marks.ok: must be a text, not number\"}]}");
 		CHECK_STR(ask(&s, "{\"call\":\"owner\"," DEAL "}"),
 			  "p/details.lua:4: account.mtach: unknown key `mtach`; did you mean "
 			  "`match`?");

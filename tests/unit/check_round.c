@@ -231,6 +231,22 @@ static void check_dead(void)
 		db_close(d);
 	}
 
+	/* The failure is a mild one, and yet everything since the last commit is gone. */
+	CASE ("db_round_that_sqlite_rolled_back_is_dead") {
+		struct db *d = open_db(":memory:");
+		struct heard h = {.d = d, .ok = true};
+		CHECK(make_table(d) && put(d, 1) && commit(d));
+		CHECK(put(d, 2));
+		db_after_commit(d, hear, &h);
+		CHECK(!say(d, "insert or rollback into t values (1, 'y')"));
+		CHECK(db_dead(d));
+		CHECK(!put(d, 3));
+		CHECK(!commit(d));
+		CHECK(!h.ok);
+		CHECK_INT(count(d), 1);
+		db_close(d);
+	}
+
 	CASE ("db_commit_refused_by_sqlite_kills_the_round") {
 		struct db *d = open_db(":memory:");
 		struct heard h = {.d = d, .ok = true};

@@ -96,6 +96,8 @@ static void libraries(void)
 		refuse(v, "return setmetatable({}, {__gc = function() end})", "t.lua:1: __gc");
 		CHECK(!vm_load(v, "t.lua", "\x1bLua", 4, &e));
 		CHECK_STR(e.text, "t.lua:1: compiled Lua is not accepted");
+		vm_file(v, "compiled", "scripts/compiled.lua", "\x1bLua", 4);
+		refuse(v, "require 'compiled'", "attempt to load a binary chunk");
 		CHECK_STR(run(v, "return getmetatable(setmetatable({}, {__metatable = 'm'}))", 0,
 			      &e),
 			  "m");
@@ -219,6 +221,10 @@ static void limits(void)
 	CASE ("vm_memory_cap_ends_in_an_error") {
 		struct vm *v = fresh(8u << 20);
 		struct err e;
+		run(v, "return #('x'):rep(16 << 20)", 0, &e);
+		if (!CHECK_STR(e.text, "not enough memory (the limit is 8 MiB)")) {
+			break; /* the next would take all there is */
+		}
 		run(v, "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end", 0, &e);
 		CHECK_STR(e.text, "not enough memory (the limit is 8 MiB)");
 		run(v, "return ('x'):rep(1 << 30)", 0, &e);

@@ -1,7 +1,8 @@
 /*
  * The unit test runner: the table of check functions, the fork around each CASE, the report.
  *
- *	unit [NAME...]    runs all checks, or those named
+ *	unit-tests [NAME...] [--case TEXT]    runs all checks, or those named; of these only the
+ *	                                      cases whose name holds TEXT
  *
  * Prints "ok - name" or "not ok - name" for each CASE, and last "N passed, N failed".  A check
  * that is in the table but was not linked in is a failure, so one that drops out is seen.
@@ -40,6 +41,7 @@ static const struct check {
 } ALL[] = {CHECKS(ROW)};
 enum { NALL = sizeof ALL / sizeof ALL[0] };
 
+static const char *only = ""; /* what the name of a case must hold */
 static int passed;
 static int failed;
 static bool in_child;
@@ -116,6 +118,9 @@ bool tests_enter(const char *name)
 	if (in_child) {
 		tests_leave(); /* the case before was left by `break` */
 	}
+	if (strstr(name, only) == NULL) {
+		return false;
+	}
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid < 0) {
@@ -181,6 +186,10 @@ int main(int argc, char **argv)
 	if (mkdtemp(scratch) == NULL) {
 		perror("mkdtemp");
 		return 1;
+	}
+	if (argc > 2 && strcmp(argv[argc - 2], "--case") == 0) {
+		only = argv[argc - 1];
+		argc -= 2;
 	}
 	run_all(argc, argv);
 	(void)nftw(scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);

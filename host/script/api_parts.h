@@ -1,0 +1,20 @@
+/*
+ * The parts of the table `host`: one registration a file, called by api_open alone, with the table
+ * on the stack.
+ */
+#ifndef SCRIPT_API_PARTS_H
+#define SCRIPT_API_PARTS_H
+
+#include <lua.h>
+
+void api_host_open(lua_State *L);
+void api_http_open(lua_State *L);
+void api_store_open(lua_State *L);
+void api_docs_open(lua_State *L);
+void api_serve_open(lua_State *L);
+void api_control_open(lua_State *L);
+void api_file_open(lua_State *L);
+void api_child_open(lua_State *L);
+void api_crypto_open(lua_State *L);
+
+#endif

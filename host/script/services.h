@@ -1,0 +1,50 @@
+/*
+ * What scripts may use, handed down to the table `host` by whoever runs them.
+ */
+#ifndef SCRIPT_SERVICES_H
+#define SCRIPT_SERVICES_H
+
+#include "io/http_server.h"
+#include "remote/remote.h"
+#include "script/mapper.h"
+#include "script/task.h"
+#include "script/vm.h"
+#include "store/docs.h"
+#include "store/links.h"
+#include "store/queue.h"
+#include "store/runs.h"
+
+/* Everything a generation of scripts may use; owned by who made it, outlives the vm. */
+struct services {
+	struct loop *loop;
+	const struct world *world;
+	struct db *db;
+	struct queue *queue;
+	struct links *links;
+	struct runs *runs;
+	struct docs *docs;
+	struct remotes *remotes;
+	struct mapper *mapper;
+	struct tasks *tasks;
+	int generation;
+	bool local;       /* a command that runs here: files, children, loopback URLs, listeners */
+	const char *self; /* absolute path of this program */
+	/* upward, handed down at start (may be NULL) */
+	void (*queued)(void *ctx); /* a job was put or revived */
+	void (*status)(void *ctx,
+		       struct buf *json); /* what C knows: remotes, queue, listener, reload */
+	bool (*reload)(void *ctx, struct err *e);
+	/* loads a profile folder for a command that runs here; done once, never from inside: JSON
+	 * {profile=,problems=} */
+	bool (*load)(void *ctx, const char *dir,
+		     void (*done)(void *, const char *, const struct err *), void *arg,
+		     struct err *e);
+	void *ctx;
+
+	/* the api's own: what a Lua-called function holds while Lua may raise; used anew by each
+	 * call */
+	struct buf scratch;
+	char *held[2];
+};
+
+#endif
