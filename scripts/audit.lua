@@ -44,10 +44,13 @@ local WHY = {
 }
 
 ---@param told table[]  merge's `told`
-function M.told(told)
+---@param news boolean  whether more than read-only notices is to be said
+function M.told(told, news)
   local out = {}
   for _, item in ipairs(told) do
-    out[#out + 1] = WHY[item.why]:format(fields.by_name[item.field].label)
+    if news or item.why == "read-only" then
+      out[#out + 1] = WHY[item.why]:format(fields.by_name[item.field].label)
+    end
   end
   return table.concat(out, "; ")
 end

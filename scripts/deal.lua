@@ -3,6 +3,7 @@
 -- (reconcile rules 1, 3, 5-7, 11-13, 16).  The whole of it:
 --   find the link -> read both -> one form -> merge -> ask the mapping -> write -> keep
 -- It names no column of a CRM and no path of a referral.
+local agreement = require "agreement"
 local audit = require "audit"
 local canonical = require "canonical"
 local create_referral = require "flows.create_referral"
@@ -14,6 +15,8 @@ local merge = require "merge"
 local microsoft_updates = require "flows.microsoft_updates"
 local outward = require "flows.dynamics_to_partner_center"
 local partner_center = require "partner_center"
+local state = require "state"
+local text = require "text"
 
 local M = {}
 
@@ -61,8 +64,8 @@ end
 -- An event from Partner Center woke us, and nothing there differs from what we saw last.
 local function unchanged(turn)
   local link, read = turn.link, turn.read
-  local event = turn.trigger == "callback" or turn.trigger == "poll"
-  if not event or link.intent or link.pending or not link.ours then
+  local known = link.ours and link.crm.tag
+  if not links.events[turn.trigger] or link.intent or link.pending or not known then
     return false
   end
   return link.ours.tag == read.ours.eTag and
@@ -71,17 +74,12 @@ end
 
 -- ---- Keeping ----
 
--- The link and what both sides hold now, as the base of the next merge; one commit.
-local function keep(turn, crm, partner)
-  return links.keep_bases(turn.link, crm, partner)
-end
-
 -- At rest for now: why stands in the audit history, the bases stay.
-local function rest(turn, state, text)
-  if turn.link.state ~= state then
-    turn.link.state = state
-    host.store.note_add(turn.link.id, "audit", { text = text })
-    say(turn, "partner_center_to_dynamics", state, { why = text })
+local function rest(turn, as, why)
+  if turn.link.state ~= as then
+    turn.link.state = as
+    host.store.note_add(turn.link.id, "audit", { text = why })
+    say(turn, "partner_center_to_dynamics", as, { why = why })
   end
   return links.keep(turn.link)
 end
@@ -110,9 +108,9 @@ local function resolver(known)
   end
   return function(field, crm, partner, crm_base, partner_base)
     local name = field.name
-    local answer = host.map { call = "resolve", field = name, crm = crm[name],
+    local answer, err = host.map { call = "resolve", field = name, crm = crm[name],
       partner = partner[name], crm_base = crm_base[name], partner_base = partner_base[name] }
-    local value = answer and canonical.given(answer.value)
+    local value = canonical.given((answer or error(err, 0)).value)
     if value == nil then
       return nil
     end
@@ -131,20 +129,55 @@ local WITHHELD = {
   { "currency", function(plan) return plan.to_partner.currency == json.null end,
     "the currency is empty: not sent, Partner Center keeps its own" },
   { "solutions", function(plan) return #plan.to_partner.solutions == 0 end,
-    "at least one solution must stay: Partner Center keeps the last one" },
+    "at least one solution must stay: Partner Center keeps the last one", stays = true },
   { "help", function(plan)
     local contact = plan.partner.contact or plan.crm.contact
     return not (contact and contact.email and contact.phone)
   end, "Microsoft's help is asked, but the deal has no contact with e-mail and phone: choose one" },
 }
 
+-- What goes with a field that is held: its group (rule 5), and what follows from it alone.
+local function drop_with(plan, field)
+  if field == "value" or field == "currency" then
+    plan.to_partner.value, plan.to_partner.currency = nil, nil
+  elseif field == "help" and not plan.crm.visible then
+    plan.to_partner.visible, plan.to_crm.visible = nil, nil
+  end
+end
+
+-- Solutions that the CRM's table does not have can't be added to the row.
+-- -> those it has, and what is told of the others
+local function known_solutions(list, known)
+  local kept, held = json.array {}, json.array {}
+  for _, item in ipairs(list) do
+    if facts.solution(known, item.id) then
+      kept[#kept + 1] = item
+    else
+      held[#held + 1] = { field = "solutions", text = "solution " .. item.id ..
+        " is not in the CRM's table of Microsoft solutions: add it there" }
+    end
+  end
+  return kept, held
+end
+
+local function hold_solutions(plan, known)
+  if not plan.to_crm.solutions then
+    return json.array {}
+  end
+  local kept, held = known_solutions(plan.to_crm.solutions, known)
+  local same = canonical.same({ name = "solutions", kind = "set" }, kept, plan.crm.solutions)
+  plan.to_crm.solutions = not same and kept or nil
+  return held
+end
+
 local function withhold(plan, known)
-  local held = {}
+  local held = hold_solutions(plan, known)
   for _, rule in ipairs(WITHHELD) do
     local field, is_bad, why = table.unpack(rule)
     if plan.to_partner[field] ~= nil and is_bad(plan) then
       plan.to_partner[field] = nil
-      held[#held + 1] = { field = field, text = why }
+      drop_with(plan, field)
+      held[#held + 1] = { field = field, text = why, stays = rule.stays }
     end
   end
   local currency = canonical.given(plan.to_crm.currency)
@@ -170,19 +203,39 @@ local function news(link, plan, held)
   return #items > 0 and links.told(link, items)
 end
 
+-- A closed referral takes no edit any more: told, not sent.
+local function rest_of_closed(plan)
+  if next(plan.to_partner) and state.closed[plan.partner.state] then
+    plan.to_partner, plan.pair = {}, nil
+    table.insert(plan.told, { field = "state", why = "closed" })
+  end
+end
+
+-- An upgrade waits until the row has been left alone for a while; what else changed does not.
+local function hold_upgrade(turn, plan)
+  local wait = plan.to_partner.help and create_referral.unsettled(turn)
+  if wait then
+    plan.to_partner.help = nil
+    drop_with(plan, "help")
+    links.wake(turn.link.id, "settled", wait)
+  end
+end
+
 local function decide(turn)
   local link, known = turn.link, turn.known
   local crm = canonical.from_crm(turn.row, known)
   local partner = canonical.from_partner(turn.read.ours, turn.read.theirs, known)
-  local crm_base = host.store.base_get(link.id, "crm") or {}
-  local partner_base = host.store.base_get(link.id, "partner") or {}
+  local crm_base, partner_base = agreement.bases(link)
   turn.name = crm.name
   local plan = merge.plan(crm, partner, crm_base, partner_base, resolver(known))
+  plan.crm_base = crm_base
+  rest_of_closed(plan)
   plan.heard = microsoft_updates.heard(partner, partner_base)
   plan.held = withhold(plan, known)
+  hold_upgrade(turn, plan)
   plan.news = news(link, plan, plan.held)
   local err
-  plan.extra, err = details.update(link, partner, turn.row)
+  plan.extra, plan.mapped, err = details.update(link, partner, turn.row)
   if not plan.extra then
     return nil, err
   end
@@ -196,19 +249,19 @@ end
 
 -- The lines for the seller, in the order they should be read.
 local function lines_of(turn, plan)
-  local lines = turn.link.pending or json.array {}
-  local function add(head, text)
-    if text ~= "" then
-      lines[#lines + 1] = head .. text
+  local lines = agreement.announced(turn.link, turn.read.ours.eTag)
+  local function add(head, said)
+    if said ~= "" then
+      lines[#lines + 1] = head .. said
     end
   end
   add("Sent to Partner Center: ", audit.changes(plan.to_partner, plan.partner))
   add("From Partner Center: ", audit.changes(plan.to_crm, plan.crm))
   add("", audit.conflicts(plan.conflicts))
-  for _, item in ipairs(plan.held) do
+  for _, item in ipairs(plan.news and plan.held or {}) do
     add("", item.text)
   end
-  add("", audit.told(plan.told))
+  add("", audit.told(plan.told, plan.news))
   for _, line in ipairs(plan.heard) do
     add("", line)
   end
@@ -224,10 +277,8 @@ end
 
 -- ---- Writing ----
 
--- What we are about to say is on the record before anything is sent.
 local function write_partner(turn, plan, lines)
-  turn.link.pending = lines
-  local ok, err = links.keep(turn.link)
+  local ok, err = agreement.announce(turn.link, lines, turn.read.ours.eTag)
   if not ok then
     return nil, err
   end
@@ -236,7 +287,8 @@ local function write_partner(turn, plan, lines)
     return nil, err
   end
   note_copies(turn)
-  return true
+  return agreement.sent(turn.link, plan,
+    canonical.from_partner(turn.read.ours, turn.read.theirs, turn.known))
 end
 
 local function record(turn, plan, lines)
@@ -259,7 +311,7 @@ local function synchronise(turn)
   elseif nothing_to_do(turn, plan) then
     turn.link.crm.tag = turn.tag
     say(turn, "partner_center_to_dynamics", "equal")
-    return keep(turn, plan.crm, plan.partner)
+    return agreement.settle(turn.link, plan, plan.crm, plan.partner, false)
   end
   local lines = lines_of(turn, plan)
   if next(plan.to_partner) then
@@ -277,7 +329,8 @@ local function synchronise(turn)
     return nil, err
   end
   record(turn, plan, lines)
-  return keep(turn, crm, canonical.from_partner(turn.read.ours, turn.read.theirs, turn.known))
+  return agreement.settle(turn.link, plan, crm,
+    canonical.from_partner(turn.read.ours, turn.read.theirs, turn.known), true)
 end
 
 -- ---- The three paths ----
@@ -285,11 +338,15 @@ end
 local function both(turn)
   local ok, err = read_partner(turn)
   if not ok then
-    if err.kind == "absent" then
+    if err.kind == "absent" and not turn.link.intent then -- with an intent a list may lag
       return rest(turn, "gone", err.text)
     end
     return nil, err
-  elseif unchanged(turn) then
+  end
+  if turn.link.state == "gone" then
+    turn.link.state = "open"
+  end
+  if unchanged(turn) then
     say(turn, "partner_center_to_dynamics", "equal")
     return true
   end
@@ -308,6 +365,11 @@ local function both(turn)
   return synchronise(turn)
 end
 
+local function left_out(turn, why)
+  say(turn, "partner_center_to_dynamics", "left out", { why = why })
+  return links.keep(turn.link)
+end
+
 local function inward(turn)
   local ok, err = read_partner(turn)
   if not ok then
@@ -317,12 +379,22 @@ local function inward(turn)
   local deal = canonical.from_partner(turn.read.ours, turn.read.theirs, turn.known)
   turn.name = deal.name
   if not helper.wanted(turn.link, deal) then
-    say(turn, "partner_center_to_dynamics", "left out", { why = "the setting `inbound`" })
-    return links.keep(turn.link)
+    return left_out(turn, "the setting `inbound`")
   end
-  local made
-  made, err = helper.create(turn, deal)
-  if not made then
+  local held, made
+  deal.solutions, held = known_solutions(deal.solutions, turn.known)
+  made, err = helper.create(turn, deal, held)
+  if made == false then
+    return left_out(turn, "it names a row that this CRM does not have: another CRM's deal")
+  elseif not made then
+    return nil, err
+  end
+  if #held > 0 then
+    links.told(turn.link, held)
+  end
+  turn.link.ours.tag = nil -- until the CRM id is there, a retry looks at both sides
+  ok, err = agreement.keep(turn.link, made.deal, deal)
+  if not ok then
     return nil, err
   end
   ok, err = outward.write_crm_id(turn)
@@ -332,8 +404,25 @@ local function inward(turn)
   note_copies(turn)
   say(turn, "partner_center_to_dynamics", "created",
     { row = turn.link.crm.id, account = made.account_was, lines = made.lines })
-  return keep(turn, made.deal,
+  return agreement.keep(turn.link, made.deal,
     canonical.from_partner(turn.read.ours, turn.read.theirs, turn.known))
+end
+
+-- A row that carries an identifier nobody has linked: the state is younger than the deal (rule 2).
+-- -> true if it was linked; false: there is no such referral, or it is another row's
+local function adopted(turn)
+  local id = canonical.given(turn.row[turn.known.columns.identifier])
+  if turn.link.intent or not text.is_guid(id) or links.by_referral(id) then
+    return false
+  end
+  local referral, err = partner_center.get(id)
+  if not referral then
+    return err.kind ~= "absent" and nil, err
+  elseif links.by_engagement(referral.engagementId) then
+    return false
+  end
+  turn.link.engagement = referral.engagementId:lower()
+  return links.keep(turn.link)
 end
 
 local function outgoing(turn)
@@ -345,6 +434,13 @@ local function outgoing(turn)
     return nil, err
   elseif suspended(turn) then
     return suspend(turn)
+  end
+  ok, err = adopted(turn)
+  if ok == nil then
+    return nil, err
+  end
+  if ok then
+    return both(turn)
   end
   return create_referral.run(turn)
 end

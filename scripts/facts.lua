@@ -109,6 +109,11 @@ local function load_currencies()
   return currencies
 end
 
+local function load_base_currency()
+  local rows, err = dynamics.query("organization", { select = { "basecurrencyid" }, page = true })
+  return rows and rows[1] and rows[1]._basecurrencyid_value, err
+end
+
 -- The help choice: option value <-> Partner Center's code, by label.
 local function help_options(column)
   local by_value, by_code = {}, {}
@@ -148,18 +153,26 @@ function Facts:precision(code)
   return currency and currency.precision or 2
 end
 
+-- An amount always travels with its currency: the row's, the organisation's, or a column's text.
 function Facts:currency_code(row)
-  local currency = self.currencies.by_row[row["_" .. self.columns.currency .. "_value"] or ""]
-  if self.deal_value.currency == "base" then
-    return self.base_currency
+  local where = self.deal_value.currency
+  local of = { row = row["_" .. self.columns.currency .. "_value"], base = self.base_currency }
+  if where ~= "row" and where ~= "base" then
+    return row[where] ~= json.null and row[where] or nil
   end
+  local currency = self.currencies.by_row[of[where] or ""]
   return currency and currency.code
+end
+
+-- The mapping's answer; what it raises is the failure of the turn, never an empty value.
+local function ask(question)
+  local answer, err = host.map(question)
+  return answer or error(err, 0)
 end
 
 function Facts:value_of(row)
   if self.deal_value.custom then
-    local answer = host.map { call = "deal_value.read", crm = row }
-    return answer and answer.value
+    return ask { call = "deal_value.read", crm = row }.value
   end
   return row[self.deal_value.read]
 end
@@ -172,8 +185,7 @@ function Facts:country_code(account)
   if value == nil or value == json.null then
     return nil
   end
-  local answer = host.map { call = "country.to_code", value = value }
-  local code = answer and answer.code
+  local code = ask { call = "country.to_code", value = value }.code
   return code ~= json.null and code or nil
 end
 
@@ -189,8 +201,8 @@ function Facts:close_reason(row)
   if not self.describe.has.close_reason or row.statecode == 0 then
     return nil
   end
-  local answer = host.map { call = "close_reason", crm = row }
-  return answer and answer.reason ~= json.null and answer.reason or nil
+  local reason = ask { call = "close_reason", crm = row }.reason
+  return reason ~= json.null and reason or nil
 end
 
 function Facts:solution_rows(row)
@@ -244,7 +256,7 @@ end
 
 local function expand_of(self, metas)
   local s = self.solutions
-  local child = { s.key, "_" .. s.detail_lookup .. "_value" }
+  local child = { s.key, "_" .. s.detail_lookup .. "_value", "modifiedon" }
   child[#child + 1] = s.price
   child[#child + 1] = s.quantity
   local function part(navigation, columns)
@@ -333,6 +345,12 @@ local function build()
   if not self.currencies then
     return nil, err
   end
+  if self.deal_value.currency == "base" then
+    self.base_currency, err = load_base_currency()
+    if not self.base_currency then
+      return nil, err or { kind = "config", text = "the CRM's organisation has no base currency" }
+    end
+  end
   self.help_by_value, self.help_by_code = help_options(meta.columns[self.columns.help])
   self.status_words = {}
   for _, option in ipairs(meta.columns.statuscode.options or {}) do
@@ -344,6 +362,9 @@ local function build()
   end
   table.sort(roles)
   local custom = type(self.deal_value.read) == "string" and { self.deal_value.read } or {}
+  if self.deal_value.currency ~= "row" and self.deal_value.currency ~= "base" then
+    custom[#custom + 1] = self.deal_value.currency
+  end
   local columns = unique(roles, READ.opportunity, custom, { self.deal_value.write },
     { "parentaccountid", "parentcontactid", "ownerid" }, describe.columns.opportunity or {})
   self.select = columns

@@ -2,8 +2,6 @@
 -- keys are aliases, unique in the state, so whoever comes second finds what the first one made.
 -- Everything here happens between two suspensions: a look and the write behind it cannot be
 -- parted. It must never ask a service.
-local canonical = require "canonical"
-
 local M = {}
 
 ---@class Link
@@ -16,7 +14,8 @@ local M = {}
 ---@field intent table|nil   what we are about to create (rules 8, 9)
 ---@field told {hash: string}|nil   what the seller was last told
 ---@field polled table<string, string>|nil   referral -> tag that the poll has woken it for
----@field pending string[]|nil  lines for the audit text with the next real write
+---@field pending {lines: string[], tag: string}|nil  announced, see agreement.lua
+---@field mapped table<string, string>|nil  the mapping's last answers for `update`
 
 local function row_key(crm_table, id)
   return crm_table .. "/" .. id:lower()
@@ -74,28 +73,15 @@ local function claim(link)
   return true
 end
 
----Saves a link and claims its keys, in this step's commit.
+---Claims a link's keys and saves it, in this step's commit; if a key is another link's, nothing of
+---it is saved.
 ---@param link Link
 function M.keep(link)
-  local ok, err = M.save(link)
+  local ok, err = claim(link)
   if not ok then
     return nil, err
   end
-  return claim(link)
-end
-
----Saves a link with what both sides hold now, as the bases of the next merge, in one commit.
----@param crm table  canonical
----@param partner table  canonical
-function M.keep_bases(link, crm, partner)
-  local ok, err = M.keep(link)
-  if ok then
-    ok, err = host.store.base_set(link.id, "crm", canonical.base(crm))
-  end
-  if ok then
-    ok, err = host.store.base_set(link.id, "partner", canonical.base(partner))
-  end
-  return ok, err
+  return M.save(link)
 end
 
 ---Whether this is news to the seller: the same things are told once (reconcile rule 11).
@@ -173,12 +159,17 @@ function M.of_referral(referral)
   return nil
 end
 
----Puts a deal's reconcile in its lane.
+-- Triggers that say "look at Partner Center": a turn they woke need not read the CRM.
+M.events = { callback = true, poll = true }
+
+---Puts a deal's reconcile in its lane.  Events of Partner Center and changes of the CRM are jobs of
+---their own, so that the one never stands in for the other.
 ---@param id integer
----@param trigger string  "callback" "poll" "delta" "start" ...
+---@param trigger string  "callback" "poll" "delta" "solutions" "created" ...
 ---@param delay_ms integer|nil
 function M.wake(id, trigger, delay_ms)
-  return host.queue.put { kind = "deal", lane = "link:" .. id, key = "deal:" .. id,
+  return host.queue.put { kind = "deal", lane = "link:" .. id,
+    key = ("deal:%d%s"):format(id, M.events[trigger] and ":event" or ""),
     payload = { link = id, trigger = trigger }, delay_ms = delay_ms, keep_payload = true }
 end
 

@@ -102,7 +102,7 @@ local function rise(plan, group, crm, partner)
 end
 
 local function merge_state(plan, crm, partner, crm_base, partner_base)
-  local crm_moved = crm.state ~= crm_base.state
+  local crm_moved = crm_base.state ~= nil and crm.state ~= crm_base.state
   local partner_moved = partner.state ~= partner_base.state
   if not (crm_moved or partner_moved) then
     return

@@ -28,9 +28,9 @@ function M.job(payload)
   if not ok then
     return nil, err
   end
-  local crm
-  crm, err = helper.update(turn, { to_crm = {}, failed = true }, { audit.cut(line, 500) })
-  if not crm then
+  -- Not by helper.update: what failed may be the mapping, which that would ask again.
+  ok, err = helper.write(turn, { to_crm = {}, failed = true }, { audit.cut(line, 500) })
+  if not ok then
     return nil, err
   end
   host.store.note_add(link.id, "audit", { text = line })

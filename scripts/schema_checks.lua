@@ -63,6 +63,10 @@ end
 --- By type of row: check(value, row) -> what is wrong, or nil.
 return {
   string = check_string,
+  zone = function(value)
+    local known = value == "UTC" or type(value) == "string" and value:match("^[+-]%d%d:?%d%d$")
+    if not known then return 'is "UTC" or a distance from it such as "+09:00"' end
+  end,
   path = function(value)
     if type(value) ~= "string" or value == "" then return "is a path" end
   end,

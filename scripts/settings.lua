@@ -38,8 +38,8 @@ M.rows = {
     text = "bring leads in too; false is the original's Yes: only co-sell and pipeline deals",
   },
   {
-    name = "time_zone", type = "string", default = "UTC",
-    text = "IANA name of the zone in which a closing time becomes a date",
+    name = "time_zone", type = "zone", default = "UTC",
+    text = "distance from UTC at which a closing time becomes a date: \"UTC\", \"+09:00\"",
   },
   {
     name = "settle", type = "integer", default = 60, least = 0, most = 86400,

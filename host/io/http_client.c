@@ -2,7 +2,8 @@
  * The real world's requests: libcurl's multi interface driven by the loop.  Owns the pool of
  * handles, the requests in flight and those that wait for a place.  Never follows a redirect, never
  * takes a proxy, a password or a cookie from the environment, never skips the check of a
- * certificate, and never calls anybody back from inside start() or cancel().
+ * certificate, never sends what may change something a second time, and never calls anybody back
+ * from inside start() or cancel().
  */
 #include "io/http_client.h"
 
@@ -38,6 +39,8 @@ struct web_call {
 	void *arg;
 	struct http_answer answer;
 	char why[CURL_ERROR_SIZE];
+	bool sent;     /* curl began to send it */
+	bool sent_off; /* and wanted to once more, which was not allowed */
 	TAILQ_ENTRY(web_call) link;
 };
 
@@ -111,6 +114,17 @@ static curl_socket_t on_socket_open(void *arg, curlsocktype purpose, struct curl
 	return socket(sa->family, sa->socktype | SOCK_CLOEXEC, sa->protocol);
 }
 
+/* Before each sending.  When a kept connection ends without an answer, curl sends the request once
+ * more by itself, a POST too: but the first one may well have been done. */
+static int on_send(void *arg, char *ip, char *own_ip, int port, int own_port)
+{
+	(void)ip, (void)own_ip, (void)port, (void)own_port;
+	struct web_call *c = arg;
+	c->sent_off = c->sent && strcmp(c->rq.method, "GET") != 0;
+	c->sent = true;
+	return c->sent_off ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 /* The handles. */
 
 static void set_safety(CURL *h, const struct http_client *client)
@@ -156,6 +170,8 @@ static void set_request(CURL *h, struct web_call *c)
 	curl_easy_setopt(h, CURLOPT_HEADERDATA, c);
 	curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, on_socket_open);
 	curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, c);
+	curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, on_send);
+	curl_easy_setopt(h, CURLOPT_PREREQDATA, c);
 }
 
 static CURL *take_handle(struct http_client *client)
@@ -241,6 +257,8 @@ static void finish(struct web_call *c, CURLcode rc)
 		finish_good(c, (int)status);
 	} else if (rc == CURLE_OK) {
 		finish_bad(c, "the answer was cut");
+	} else if (c->sent_off) {
+		finish_bad(c, "the connection ended without an answer");
 	} else if (c->answer.too_much != NULL) {
 		finish_bad(c, c->answer.too_much);
 	} else {

@@ -2,6 +2,7 @@
 -- missing, then intent -> POST ours -> record -> POST Microsoft's (reconcile rules 9, 10, 12;
 -- "Create a referral").  A create whose end is unsure goes to look first; it is resumed, never
 -- repeated.
+local agreement = require "agreement"
 local canonical = require "canonical"
 local helper = require "flows.helper"
 local links = require "links"
@@ -148,8 +149,8 @@ local function refuse(turn, problems)
     return links.keep(link)
   end
   local line = "Not sent to Partner Center: " .. table.concat(problems, "; ")
-  local crm, err = helper.update(turn, { to_crm = {}, failed = true }, { line })
-  if not crm then
+  local ok, err = helper.write(turn, { to_crm = {}, failed = true }, { line })
+  if not ok then
     return nil, err
   end
   host.store.note_add(link.id, "audit", { text = line })
@@ -193,10 +194,11 @@ local function note_ours(link, ours)
   links.learn_organization(ours)
 end
 
--- Ours: looked for if unsure, else made.  -> referral | nil, err | nil, nil, wait_ms
-local function make_ours(link, deal)
+-- Ours: looked for if unsure, else made.  The intent holds the row as it is sent, so that an edit
+-- which comes in between is seen.  -> referral | nil, err | nil, nil, wait_ms
+local function make_ours(link, deal, crm)
   local unsure = link.intent and link.intent.partner
-  local intent = unsure or { step = "ours", at = host.now_ms() }
+  local intent = unsure or { step = "ours", at = host.now_ms(), crm = canonical.base(crm) }
   if unsure or state_is_new() then
     local found, err = look(intent, deal.crm_id)
     if found or err then
@@ -221,7 +223,8 @@ end
 ---Microsoft's copy, in an engagement that has none: intent -> POST.  (suspends)
 ---@return table|nil theirs, table|nil err
 function M.make_theirs(link, deal)
-  link.intent = { partner = { step = "theirs", at = host.now_ms() } }
+  local before = link.intent and link.intent.partner
+  link.intent = { partner = { step = "theirs", at = host.now_ms(), crm = before and before.crm } }
   local ok, err = links.keep(link)
   if not ok then
     return nil, err
@@ -232,8 +235,17 @@ function M.make_theirs(link, deal)
     return nil, err
   end
   link.theirs = { id = theirs.id:lower(), tag = theirs.eTag }
-  link.intent = nil
   return theirs
+end
+
+-- The base of the CRM's side: the row as it was sent, with what finish has just written.
+local BOOKKEEPING = { "id", "link", "visible", "microsoft_id" }
+
+local function base_of(sent, crm)
+  for _, name in ipairs(sent and BOOKKEEPING or {}) do
+    sent[name] = crm[name]
+  end
+  return sent or crm
 end
 
 -- Both referrals are there: identifier, link, audit and ✔ go to the row, then the bases are kept.
@@ -246,6 +258,9 @@ local function finish(turn, ours, theirs)
   if partner.visible and turn.row[known.columns.visible] ~= true then
     to_crm.visible = true
   end
+  local sent = link.intent and link.intent.partner.crm
+  local edited = sent and json.encode(sent) ~=
+    json.encode(canonical.base(canonical.from_crm(turn.row, known)))
   link.intent, link.told = nil, nil
   local crm, err = helper.update(turn, { to_crm = to_crm }, lines)
   if not crm then
@@ -255,7 +270,10 @@ local function finish(turn, ours, theirs)
   host.run { flow = "create_referral", link = link.id, trigger = turn.trigger, outcome = "created",
     detail = { deal = partner.name, referral = partner.id, engagement = link.engagement,
       lines = lines } }
-  return links.keep_bases(link, crm, partner)
+  if edited then -- since it was sent: that is a change
+    links.wake(link.id, "created")
+  end
+  return agreement.keep(link, base_of(sent, crm), partner)
 end
 
 -- The service said no for good: the seller is told what it said.
@@ -267,10 +285,16 @@ local function turned_down(turn, err)
   return refuse(turn, { err.text })
 end
 
--- Opportunity and solutions must have been left alone for a while before the first share (rule 10).
-local function unsettled(row)
+---Opportunity and solutions must have been left alone for a while before what can't be undone: the
+---first share, and each upgrade (rule 10).
+---@param turn Turn
+---@return integer|nil  ms that are left to wait
+function M.unsettled(turn)
   local settle = (host.profile.settings.settle or 60) * 1000
-  local changed = text.ms(row.modifiedon) or 0
+  local changed = text.ms(turn.row.modifiedon) or 0
+  for _, child in ipairs(turn.row[turn.known.solutions.navigation] or {}) do
+    changed = math.max(changed, text.ms(child.modifiedon) or 0)
+  end
   local left = changed + settle - host.now_ms()
   return settle > 0 and left > 0 and left or nil
 end
@@ -287,9 +311,9 @@ local function gate(known, row)
 end
 
 -- Ours, then Microsoft's where help is asked.
-local function send(turn, deal)
+local function send(turn, deal, crm)
   local link = turn.link
-  local ours, err, wait = make_ours(link, deal)
+  local ours, err, wait = make_ours(link, deal, crm)
   if wait then
     return wait
   elseif not ours then
@@ -326,7 +350,7 @@ function M.run(turn)
   if #problems > 0 then
     return refuse(turn, problems)
   end
-  local wait = not link.intent and unsettled(row)
+  local wait = not link.intent and M.unsettled(turn)
   if wait then
     return wait
   end
@@ -334,7 +358,7 @@ function M.run(turn)
   if not answer then
     return nil, err
   end
-  return send(turn, answer.v)
+  return send(turn, answer.v, canonical.from_crm(row, known))
 end
 
 ---Goes on where a crash left an engagement that has, or may have, only our referral.  (suspends)

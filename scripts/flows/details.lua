@@ -148,6 +148,10 @@ function M.find(deal, known)
   end
   local reads = { { table = "opportunity", select = { known.key, known.columns.identifier },
     filter = known.columns.identifier .. " eq " .. dynamics.q(deal.id), top = 2 } }
+  local named = text.is_guid(deal.crm_id)
+  if named then -- the row it names, if this CRM knows it
+    reads[2] = { table = "opportunity", id = deal.crm_id, select = { known.key } }
+  end
   local at_accounts, at_contacts = append(reads, accounts), append(reads, contacts)
   local at_owner = append(reads, owners)
   local lists
@@ -155,7 +159,7 @@ function M.find(deal, known)
   if not lists then
     return nil, err
   end
-  local found = { lines = {}, row = lists[1][1],
+  local found = { lines = {}, row = lists[1][1] or (named and lists[2][1]),
     match = { account = account_match, contact = contact_match } }
   local any = function() return true end
   found.account, err = choose("account", first_hits(lists, at_accounts, #accounts, any), deal,
@@ -301,13 +305,16 @@ end
 ---@param link table
 ---@param deal table  the referral's side, canonical
 ---@param row table
----@return table|nil values, table|nil err
+---@return table|nil values, table|nil last, table|nil err  last: its answers, kept when written
 function M.update(link, deal, row)
   local answer, err = host.map { call = "opportunity.update", d = deal, v = {}, crm = row }
   if not answer then
-    return nil, err
+    return nil, nil, err
   end
-  local fresh, last = {}, link.mapped or {}
+  local fresh, last = {}, {}
+  for name, said in pairs(link.mapped or {}) do
+    last[name] = said
+  end
   for name, value in pairs(answer.v) do
     local said = json.encode(value)
     if last[name] ~= said then
@@ -315,11 +322,12 @@ function M.update(link, deal, row)
       last[name] = said
     end
   end
-  link.mapped = next(last) and last or nil
+  last = next(last) and last or nil
   if next(fresh) == nil then
-    return {}
+    return {}, last
   end
-  return M.values("opportunity", fresh)
+  local values, bad = M.values("opportunity", fresh)
+  return values, last, bad
 end
 
 return M

@@ -113,6 +113,7 @@ function M.write(turn, plan)
     if not read.theirs then
       return nil, err
     end
+    link.intent = nil
   end
   return true
 end

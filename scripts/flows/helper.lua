@@ -8,6 +8,7 @@ local dynamics = require "dynamics"
 local facts = require "facts"
 local links = require "links"
 local state = require "state"
+local text = require "text"
 
 local M = {}
 
@@ -17,6 +18,8 @@ local function read_of(id, known)
   return { table = known.table, id = id, select = known.select, expand = known.expand }
 end
 
+local GONE = "0x80040217" -- the one code that says: no such row
+
 ---Reads the linked row with everything that travels, into turn.row and turn.tag.  (suspends)
 ---@param turn Turn
 ---@return true|nil, table|nil err
@@ -24,6 +27,9 @@ function M.read(turn)
   local known = turn.known
   local row, tag = dynamics.get(known.table, turn.link.crm.id, known.select, known.expand)
   if not row then
+    if tag.kind == "absent" and tag.code ~= GONE then -- a gateway's 404 is no deletion
+      tag.kind = "net"
+    end
     return nil, tag
   end
   turn.row, turn.tag = row, tag
@@ -101,14 +107,9 @@ end
 
 -- ---- Solutions ----
 
-local function add_solution(changes, parent, item, known, lines)
+local function add_solution(changes, parent, item, known)
   local s = known.solutions
   local entry = facts.solution(known, item.id)
-  if not entry then
-    lines[#lines + 1] = "solution " .. item.id .. " is not in the CRM's table of Microsoft " ..
-      "solutions: add it there"
-    return
-  end
   local values = {
     [s.parent] = { table = known.table, id = parent },
     [s.detail_lookup] = { table = s.detail, id = entry.row },
@@ -123,7 +124,7 @@ local function add_solution(changes, parent, item, known, lines)
   changes[#changes + 1] = { op = "create", table = s.table, id = host.uuid(), values = values }
 end
 
-local function solution_changes(changes, parent, wanted, present, known, lines)
+local function solution_changes(changes, parent, wanted, present, known)
   local there, stays = {}, {}
   for _, item in ipairs(present) do
     there[item.id:lower()] = item
@@ -131,7 +132,7 @@ local function solution_changes(changes, parent, wanted, present, known, lines)
   for _, item in ipairs(wanted) do
     stays[item.id:lower()] = true
     if not there[item.id:lower()] then
-      add_solution(changes, parent, item, known, lines)
+      add_solution(changes, parent, item, known)
     end
   end
   for _, item in ipairs(present) do
@@ -276,7 +277,7 @@ local function create_changes(deal, found, intent, known)
     return nil, err
   end
   local children = {}
-  solution_changes(children, intent.row, deal.solutions, {}, known, lines)
+  solution_changes(children, intent.row, deal.solutions, {}, known)
   if deal.currency and not known.currencies.by_code[deal.currency] then
     lines[#lines + 1] = "currency " .. deal.currency .. " does not exist in the CRM: add it"
     deal.currency, deal.value = nil, nil
@@ -300,8 +301,11 @@ end
 
 ---Links a row that carries the referral's identifier already; both sides then merge without a base.
 local function adopt(turn, id)
-  local link = turn.link
-  link.crm, link.intent = { table = turn.known.table, id = id }, nil
+  local link, known = turn.link, turn.known
+  if links.by_row(known.table, id) then
+    return nil, { kind = "data", text = "the CRM's row with this identifier is another deal's" }
+  end
+  link.crm, link.intent = { table = known.table, id = id }, nil
   local ok, err = links.keep(link)
   if not ok then
     return nil, err
@@ -349,8 +353,10 @@ end
 ---what an intent began.  (suspends)
 ---@param turn Turn
 ---@param deal table  canonical
----@return table|nil  {deal= canonical, lines=, account_was="found"|"created"}
-function M.create(turn, deal)
+---@param held {text: string}[]  what is told besides
+---@return table|false|nil  {deal= canonical, lines=, account_was="found"|"created"}; false: the
+---deal names a row that this CRM does not have
+function M.create(turn, deal, held)
   local link, known = turn.link, turn.known
   local made, err = resume(turn)
   if made ~= false then
@@ -362,6 +368,11 @@ function M.create(turn, deal)
     return nil, err
   elseif found.row then
     return adopt(turn, found.row[known.key])
+  elseif text.is_guid(deal.crm_id) and not link.intent then
+    return false
+  end
+  for _, item in ipairs(held) do
+    found.lines[#found.lines + 1] = item.text
   end
   local intent = link.intent and link.intent.crm or { row = host.uuid() }
   local changes, lines = create_changes(deal, found, intent, known)
@@ -409,13 +420,12 @@ end
 ---@param change { to_crm: table, move: table|nil, extra: table|nil, failed: boolean|nil,
 ---               reason: string|nil }  failed: the mark says so
 ---@param lines string[]  for the audit text
----@return table|nil crm, table|nil err  canonical, as it is afterwards
-function M.update(turn, change, lines)
+---@return true|nil, table|nil err
+function M.write(turn, change, lines)
   local link, known = turn.link, turn.known
   local id, changes = link.crm.id, {}
   if change.to_crm.solutions then
-    solution_changes(changes, id, change.to_crm.solutions, known.solution_rows(turn.row), known,
-      lines)
+    solution_changes(changes, id, change.to_crm.solutions, known.solution_rows(turn.row), known)
   end
   local values = update_values(turn, change, lines)
   if next(values) then
@@ -425,7 +435,7 @@ function M.update(turn, change, lines)
   close_change(changes, change.move, id, change.reason)
   if #changes == 0 then
     link.crm.tag = turn.tag
-    return canonical.from_crm(turn.row, known)
+    return true
   end
   local done, changed, rows = dynamics.changes(changes, { read_of(id, known) })
   if not done then
@@ -436,7 +446,17 @@ function M.update(turn, change, lines)
     return nil, err
   end
   take_row(turn, row)
-  return canonical.from_crm(row, known)
+  return true
+end
+
+---The same, and what the row then says.  (suspends)
+---@return table|nil crm, table|nil err  canonical
+function M.update(turn, change, lines)
+  local ok, err = M.write(turn, change, lines)
+  if not ok then
+    return nil, err
+  end
+  return canonical.from_crm(turn.row, turn.known)
 end
 
 return M

@@ -44,7 +44,10 @@ local function link_of(referral)
     return link.id
   end
   local link = links.get(id)
-  if not link.engagement then
+  if link.engagement and link.engagement ~= referral.engagementId:lower() then
+    return nil, { kind = "data", text = "two deals at Partner Center name one row of the CRM: " ..
+      "close one of them there" }
+  elseif not link.engagement then
     link.engagement = referral.engagementId:lower()
     local ok, err = links.keep(link)
     if not ok then
