@@ -98,6 +98,7 @@ function M.with(o, body)
     said = said .. "\nthe host said:\n" .. s.host:output():sub(-3000)
   end
   s:close()
+  host.file.remove(s.dir)
   if said then
     error({ check = said }, 0)
   end

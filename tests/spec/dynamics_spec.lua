@@ -225,11 +225,12 @@ local function foreign_links(t)
   dynamics.table "account"
   local link = "https://evil.example/api/data/v9.2/accounts?$skiptoken=1"
   serve(function()
-    local body = json.encode { value = json.array {}, ["@odata.nextLink"] = link }
+    local body = json.encode { value = json.array {},
+      ["@odata.nextLink"] = #sent == 1 and link or nil }
     return { status = 200, headers = {}, body = body }
   end)
   local rows, err = dynamics.query("account", { select = { "name" } })
-  t.eq(rows, nil)
+  t.eq(rows, nil, "rows of a foreign link")
   t.eq(err.kind, "data")
   t.eq(#sent, 1)
   local page

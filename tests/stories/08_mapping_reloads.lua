@@ -33,7 +33,7 @@ return function(t)
       local said = kit.wait("the refusal", function()
         local reload = s:status().reload
         return reload.error ~= json.null and reload.error
-      end)
+      end, 10000)
       t.has(said, "details.lua:2")
       t.has(said, "create")
       t.eq(generation(s), before)

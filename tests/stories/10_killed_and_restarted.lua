@@ -109,7 +109,26 @@ local function killed_in_a_create(t)
     end)
     s:host_stop("KILL")
     restart(s)
+    kit.wait("the deal to be sent", function()
+      return type(kit.opportunity(s).identifier) == "string"
+    end, 10000)
+    t.eq(#kit.referrals(s), 1, "our referrals")
     end_state(t, s, STORIES[2])
+  end)
+end
+
+-- The lease of a job whose host is gone holds nobody up.
+local function killed_with_a_job_in_hand(t)
+  kit.with({}, function(s)
+    s:fault("crm", { path = "$batch", delay_ms = 60000, count = 1 })
+    STORIES[1].play(s)
+    kit.wait("a job in hand", function()
+      return #s:runs(1) > 0 and s:status().queue.running > 0
+    end)
+    s:host_stop("KILL")
+    restart(s)
+    kit.wait("the dead host's jobs", function() return s:status().queue.running == 0 end, 10000)
+    end_state(t, s, STORIES[1])
   end)
 end
 
@@ -153,6 +172,7 @@ return function(t)
     sweep(t, STORIES[2], "before")
   end)
   t.case("story 10: killed while a create is on its way", function() killed_in_a_create(t) end)
+  t.case("story 10: killed with a job in hand", function() killed_with_a_job_in_hand(t) end)
   local seed = math.tointeger(tonumber(host.file.getenv("SEED"))) or host.now_ms() % 1000000
   t.case("story 10: 20 kills at random moments, seed " .. seed, function()
     random_kills(t, seed)

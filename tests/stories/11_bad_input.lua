@@ -179,7 +179,7 @@ local function unreadable(t, s)
     child:kill("TERM")
     child:wait()
   end
-  shell('rm -rf "$1"', dir)
+  assert(host.file.remove(dir))
   t.has(text, "crm.secret")
   t.has(text, dir .. "/profile/crm_secret: cannot be opened: Permission denied")
   t.eq(ended, { exit = 1 })

@@ -216,6 +216,12 @@ static void pages(struct rig *r, const char *sql)
 	stmt_reset(s);
 }
 
+static void say(struct rig *r, const char *sql)
+{
+	struct err e;
+	CHECK(stmt_write(db_stmt(r->db, sql, sql), NULL, &e));
+}
+
 static void check_outcomes(void)
 {
 	CASE ("sched_job_done_is_gone_without_a_record") {
@@ -320,6 +326,23 @@ static void check_lost(void)
 		CHECK(round_once(r));
 		CHECK(!look_at(r, id).there);
 		CHECK(!marked(r, "big", NULL));
+		rig_free(r);
+	}
+	CASE ("sched_job_done_in_a_round_that_was_not_written_is_due_again") {
+		struct rig *r = rig_new();
+		struct err e;
+		int64_t id = put(r, "ok");
+		CHECK(db_commit(r->db, &e));
+		say(r, "pragma defer_foreign_keys=on");
+		say(r, "insert into alias values ('crm', 'k', 999)"); /* no such link */
+		CHECK(!round_once(r));
+		CHECK(round_once(r)); /* fresh: it is put back */
+		struct seen s = look_at(r, id);
+		CHECK(s.there && s.job.why == ERR_STORE && s.job.lease_ms == 0 && !s.job.dead);
+		wall += 300000;
+		sched_look(r->sched);
+		CHECK(round_once(r));
+		CHECK(!look_at(r, id).there);
 		rig_free(r);
 	}
 	CASE ("sched_job_whose_lease_was_lost_with_the_round_is_not_run_twice") {

@@ -1,0 +1,94 @@
+-- A seller edits a row between our reading it and our writing it: no edit is lost, undone or
+-- listed as a conflict.
+local kit = require "commands.kit"
+
+local DEAL = { name = "Harbour", value = 90000, currency = "EUR", notes = "v0",
+  closing_date = "2031-09-30", account = { name = "Elbe Hafen GmbH", line1 = "Kai 4",
+    city = "Hamburg", postalcode = "20457", country = "DE" }, contact = "Jana Petersen",
+  solutions = { "SOL-10001-ABC" }, sync = true }
+
+local RETRIES_MS = 60000
+
+local function describe(s, row, text)
+  s:act("edit", { table = "opportunity", id = row, values = { description = text } })
+end
+
+local function notes(s)
+  return kit.referrals(s)[1].details.notes
+end
+
+local function notes_of(s, row)
+  for _, r in ipairs(kit.referrals(s)) do
+    if r.externalReferenceId == row then
+      return r.details.notes
+    end
+  end
+  return nil
+end
+
+local function edit_in_a_create(t)
+  kit.with({}, function(s)
+    s:act("portal-create", { value = 1000, currency = "USD" }) -- so that the facts are known
+    s:rest()
+    s:fault("partner", { method = "POST", path = "referrals", delay_ms = 1500, count = 1 })
+    local row = s:act("create-opportunity", DEAL).id
+    s:command("sync")
+    host.sleep(700)
+    describe(s, row, "v1")
+    s:rest()
+    t.eq(#kit.referrals(s), 2, "our referrals")
+    t.eq(notes_of(s, row), "v1",
+      "edit during the create arrived; CRM has " .. kit.opportunity(s, row).notes)
+  end)
+end
+
+local function edit_before_the_crm_id(t)
+  kit.with({}, function(s)
+    s:fault("partner", { method = "PATCH", status = 503, count = 3 })
+    s:act("portal-create", { value = 1000, currency = "USD" })
+    local o = kit.wait("the row", function() return kit.opportunity(s) end)
+    describe(s, o.id, "seller")
+    s:rest()
+    kit.wait("the edit to be sent", function() return notes(s) == "seller" end, RETRIES_MS)
+    s:rest()
+    t.eq(notes(s), "seller", "edit before the CRM id was written arrived")
+  end)
+end
+
+-- The row says v1, Partner Center has it, and our write to the row is still under way: then the
+-- seller saves `text`.
+local function saved_again(text, check)
+  kit.with({}, function(s)
+    s:act("portal-create", { value = 1000, currency = "USD", notes = "v0" })
+    s:rest()
+    local row = kit.opportunity(s).id
+    describe(s, row, "v1")
+    s:fault("crm", { method = "POST", path = "batch", delay_ms = 1500, count = 1 })
+    s:command("sync")
+    kit.wait("the first edit to be sent", function() return notes(s) == "v1" end)
+    describe(s, row, text)
+    s:rest()
+    check(s)
+  end)
+end
+
+return function(t)
+  t.case("between: an edit while our POST is under way travels afterwards", function()
+    edit_in_a_create(t)
+  end)
+  t.case("between: an edit of a new row whose CRM id cannot be written yet travels", function()
+    edit_before_the_crm_id(t)
+  end)
+  t.case("between: an edit taken back while it is being sent stays taken back", function()
+    saved_again("v0", function(s)
+      t.eq(kit.opportunity(s).notes, "v0", "the seller's revert stays")
+      t.eq(notes(s), "v0", "Partner Center's notes")
+    end)
+  end)
+  t.case("between: a row that is saved twice makes no conflict", function()
+    saved_again("v2", function(s)
+      t.eq(notes(s), "v2", "Partner Center's notes")
+      t.eq(#s:command_json("conflicts"), 0, "conflicts; audit: " .. kit.opportunity(s).audit)
+    end)
+  end)
+end
