@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { MOST_BACK_OFF_MS = 5 * 60 * 1000 };
+enum { MOST_BACK_OFF_MS = 5 * 60 * 1000, TRY_AGAIN_MS = 10 * 60 * 1000 };
 
 void gate_init(struct gate *g, const struct world *w, int budget, int budget_s)
 {
@@ -89,6 +89,16 @@ void gate_passed(struct gate *g)
 void gate_good(struct gate *g)
 {
 	g->strikes = 0;
+}
+
+void gate_try_later(struct gate *g)
+{
+	g->try_ms = WORLD_NOW(g->world) + TRY_AGAIN_MS;
+}
+
+bool gate_may_try(const struct gate *g)
+{
+	return WORLD_NOW(g->world) >= g->try_ms;
 }
 
 int64_t gate_pause(struct gate *g, int64_t wait_ms)

@@ -9,6 +9,7 @@
 
 struct gate {
 	const struct world *world;
+	int64_t try_ms;          /* wall: when a remote that lost its sign-in may be tried again */
 	int64_t paused_until_ms; /* wall, so that a moved test clock ends it; 0: never paused */
 	int strikes;             /* pauses in a row that no good answer came between */
 	int64_t *left_us; /* ring: when the last requests left, as many as the budget allows */
@@ -23,6 +24,10 @@ void gate_clear(struct gate *g);
 int64_t gate_ms(struct gate *g, int ahead);
 int64_t gate_pause_ms(const struct gate *g);
 int gate_budget_left(struct gate *g); /* -1: no budget */
+
+/* A sign-in was lost: calls are refused, but every ten minutes one may find out if it is back. */
+void gate_try_later(struct gate *g);
+bool gate_may_try(const struct gate *g);
 
 void gate_passed(struct gate *g); /* one left: charges the budget */
 void gate_good(struct gate *g);   /* a good answer came */

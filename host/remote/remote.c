@@ -142,6 +142,8 @@ static int64_t mono_us(const struct remote *r)
 /* false with *e if a call may not even wait here. */
 static bool may_wait(struct remote *r, int ahead, struct err *e)
 {
+	if (r->needs_sign_in && gate_may_try(&r->gate))
+		r->needs_sign_in = false; /* someone may have signed in meanwhile */
 	if (r->needs_sign_in) {
 		*e = r->why;
 		return false;
@@ -273,6 +275,7 @@ static void note_end(struct remote *r, struct err *e)
 	if (e->kind != ERR_AUTH)
 		return;
 	r->needs_sign_in = true;
+	gate_try_later(&r->gate);
 	r->signed_in = false;
 	r->why = *e;
 	end_line(r, e);

@@ -87,7 +87,7 @@ function M:host_start(o)
 end
 
 function M:host_ready()
-  return wait_line(self.host, "ready", "the host")
+  return wait_line(self.host, "ready in %d+ ms", "the host") -- not "already in use"
 end
 
 function M:host_stop(signal)

@@ -275,6 +275,25 @@ static void check_unauthorized(void)
 		CHECK_INT(b.fake->n, 5); /* a new token: T2 was dropped */
 		bench_free(&b);
 	}
+	CASE ("remote_that_lost_its_sign_in_is_tried_again_after_ten_minutes") {
+		struct bench b = bench_new((struct remote_config){0}, true);
+		struct got g = {0};
+		struct got later = {0};
+		get(&b, "a", &g);
+		CHECK(round_end(&b));
+		fake_answer(b.fake, 0, 200, NULL, TOKEN("T1"));
+		fake_answer(b.fake, 1, 401, NULL, "");
+		fake_answer(b.fake, 2, 200, NULL, TOKEN("T2"));
+		fake_answer(b.fake, 3, 401, NULL, "");
+		CHECK(state(&b).needs_sign_in);
+		b.fake->now_ms += 599000;
+		CHECK(get(&b, "b", &later) == NULL);
+		b.fake->now_ms += 1000;
+		CHECK(get(&b, "c", &later) != NULL);
+		CHECK(round_end(&b));
+		CHECK_INT(b.fake->n, 5);
+		bench_free(&b);
+	}
 	CASE ("remote_401_with_900421_is_auth_at_once") {
 		static const char *const bodies[] = {
 			"{\"code\":\"900421\",\"description\":\"x\"}",
