@@ -111,6 +111,20 @@ function M.with(o, body)
   end
 end
 
+---Runs body(s, referral id, row id) on a stage with one deal that both sides know.
+function M.started(body)
+  M.with({}, function(s)
+    local deal = s:act("portal-create", { value = 1000, currency = "USD" })
+    s:rest()
+    body(s, deal.id, M.opportunity(s).id)
+  end)
+end
+
+---A seller edits a row's description, which travels as the notes.
+function M.describe(s, row, text)
+  s:act("edit", { table = "opportunity", id = row, values = { description = text } })
+end
+
 -- ---- What people see ----
 
 ---The opportunities, oldest first, with short names.

@@ -1,17 +1,9 @@
 -- Story 5: name, value, closing date, notes and state travel both ways, and then nothing moves.
 local kit = require "commands.kit"
 
-local function started(body)
-  kit.with({}, function(s)
-    local deal = s:act("portal-create", { value = 1000, currency = "USD" })
-    s:rest()
-    body(s, deal.id, kit.opportunity(s).id)
-  end)
-end
-
 return function(t)
   t.case("story 5: changes in the CRM arrive at Partner Center", function()
-    started(function(s, _, row)
+    kit.started(function(s, _, row)
       s:act("edit", { table = "opportunity", id = row, values = { name = "✔ Renamed & grown",
         estimatedvalue = 2500.5, estimatedclosedate = "2031-07-31", description = "two\nlines" } })
       s:rest()
@@ -25,7 +17,7 @@ return function(t)
     end)
   end)
   t.case("story 5: changes at Partner Center arrive in the CRM", function()
-    started(function(s, deal, row)
+    kit.started(function(s, deal, row)
       s:act("edit", { id = deal, name = "Portal name", value = 3000,
         closing_date = "2031-08-31T00:00:00Z", notes = "from the portal" })
       s:rest()
@@ -39,7 +31,7 @@ return function(t)
     end)
   end)
   t.case("story 5: won in the CRM closes the referral", function()
-    started(function(s, _, row)
+    kit.started(function(s, _, row)
       s:act("win", { id = row })
       s:rest()
       local r = kit.referrals(s)[1]
@@ -48,7 +40,7 @@ return function(t)
     end)
   end)
   t.case("story 5: lost at Partner Center closes the row", function()
-    started(function(s, deal, row)
+    kit.started(function(s, deal, row)
       s:act("close", { id = deal, state = "lost", reason = "Other" })
       s:rest()
       local o = kit.opportunity(s, row)

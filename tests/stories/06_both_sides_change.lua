@@ -1,17 +1,9 @@
 -- Story 6: both sides change.
 local kit = require "commands.kit"
 
-local function started(body)
-  kit.with({}, function(s)
-    local deal = s:act("portal-create", { value = 1000, currency = "USD" })
-    s:rest()
-    body(s, deal.id, kit.opportunity(s).id)
-  end)
-end
-
 return function(t)
   t.case("story 6: different fields on both sides both survive", function()
-    started(function(s, deal, row)
+    kit.started(function(s, deal, row)
       s:set("lose_callbacks", true)
       s:act("edit", { table = "opportunity", id = row, values = { estimatedvalue = 2000 } })
       s:act("edit", { id = deal, notes = "theirs" })
@@ -23,7 +15,7 @@ return function(t)
     end)
   end)
   t.case("story 6: the same field on both sides: the CRM wins, the loser is listed", function()
-    started(function(s, deal, row)
+    kit.started(function(s, deal, row)
       s:set("lose_callbacks", true)
       s:act("edit", { table = "opportunity", id = row, values = { description = "ours" } })
       s:act("edit", { id = deal, notes = "theirs" })

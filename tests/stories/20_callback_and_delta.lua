@@ -4,10 +4,6 @@ local kit = require "commands.kit"
 
 local RETRIES_MS = 60000
 
-local function describe(s, row, text)
-  s:act("edit", { table = "opportunity", id = row, values = { description = text } })
-end
-
 local function notes(s)
   return kit.referrals(s)[1].details.notes
 end
@@ -18,7 +14,7 @@ local function edit_behind_a_callback(t)
     s:rest()
     local row = kit.opportunity(s).id
     s:set("delivery_delay_ms", 1500)
-    describe(s, row, "one")
+    kit.describe(s, row, "one")
     s:command("sync")
     kit.wait("the first edit to be sent", function() return notes(s) == "one" end)
     -- the echo cannot be read at first: its job waits, with a callback as its trigger
@@ -27,7 +23,7 @@ local function edit_behind_a_callback(t)
       local queue = s:status().queue
       return s:say("pending").deliveries == 0 and (queue.soon > 0 or queue.due > 0)
     end)
-    describe(s, row, "two")
+    kit.describe(s, row, "two")
     s:command("sync")
     kit.wait("the second edit to be sent", function() return notes(s) == "two" end, RETRIES_MS)
     s:rest()

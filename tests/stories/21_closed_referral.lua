@@ -2,23 +2,11 @@
 -- is no failure.
 local kit = require "commands.kit"
 
-local function started(body)
-  kit.with({}, function(s)
-    local deal = s:act("portal-create", { value = 1000, currency = "USD" })
-    s:rest()
-    body(s, deal.id, kit.opportunity(s).id)
-  end)
-end
-
-local function describe(s, row, text)
-  s:act("edit", { table = "opportunity", id = row, values = { description = text } })
-end
-
 return function(t)
   t.case("closed: a referral that is lost while its row is edited closes the row", function()
-    started(function(s, deal, row)
+    kit.started(function(s, deal, row)
       s:set("lose_callbacks", true)
-      describe(s, row, "one")
+      kit.describe(s, row, "one")
       s:act("close", { id = deal, state = "lost", reason = "Other" })
       s:rest()
       local o = kit.opportunity(s)
@@ -26,10 +14,10 @@ return function(t)
     end)
   end)
   t.case("closed: notes that are edited after both sides closed are no failure", function()
-    started(function(s, _, row)
+    kit.started(function(s, _, row)
       s:act("win", { id = row })
       s:rest()
-      describe(s, row, "one")
+      kit.describe(s, row, "one")
       s:rest()
       local o = kit.opportunity(s)
       t.ok(not o.name:find("✖", 1, true), "no failure mark: " .. o.name .. " " .. o.audit)

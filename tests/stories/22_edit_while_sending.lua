@@ -9,10 +9,6 @@ local DEAL = { name = "Harbour", value = 90000, currency = "EUR", notes = "v0",
 
 local RETRIES_MS = 60000
 
-local function describe(s, row, text)
-  s:act("edit", { table = "opportunity", id = row, values = { description = text } })
-end
-
 local function notes(s)
   return kit.referrals(s)[1].details.notes
 end
@@ -34,7 +30,7 @@ local function edit_in_a_create(t)
     local row = s:act("create-opportunity", DEAL).id
     s:command("sync")
     host.sleep(700)
-    describe(s, row, "v1")
+    kit.describe(s, row, "v1")
     s:rest()
     t.eq(#kit.referrals(s), 2, "our referrals")
     t.eq(notes_of(s, row), "v1",
@@ -47,7 +43,7 @@ local function edit_before_the_crm_id(t)
     s:fault("partner", { method = "PATCH", status = 503, count = 3 })
     s:act("portal-create", { value = 1000, currency = "USD" })
     local o = kit.wait("the row", function() return kit.opportunity(s) end)
-    describe(s, o.id, "seller")
+    kit.describe(s, o.id, "seller")
     s:rest()
     kit.wait("the edit to be sent", function() return notes(s) == "seller" end, RETRIES_MS)
     s:rest()
@@ -62,11 +58,11 @@ local function saved_again(text, check)
     s:act("portal-create", { value = 1000, currency = "USD", notes = "v0" })
     s:rest()
     local row = kit.opportunity(s).id
-    describe(s, row, "v1")
+    kit.describe(s, row, "v1")
     s:fault("crm", { method = "POST", path = "batch", delay_ms = 1500, count = 1 })
     s:command("sync")
     kit.wait("the first edit to be sent", function() return notes(s) == "v1" end)
-    describe(s, row, text)
+    kit.describe(s, row, text)
     s:rest()
     check(s)
   end)
