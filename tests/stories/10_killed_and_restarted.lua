@@ -101,18 +101,19 @@ end
 -- The service has made it, the host dies before it hears so: what is there is looked for first.
 local function killed_in_a_create(t)
   kit.with({}, function(s)
+    s:set("lose_callbacks", true)
     s:fault("partner", { method = "POST", path = "referrals", drop = "after" })
     s:act("create-opportunity", DEAL)
-    kit.wait("the create to arrive", function()
-      s:command("sync")
-      return #kit.referrals(s) > 0
-    end)
+    s:command("sync")
+    kit.wait("the create to arrive", function() return #kit.referrals(s) > 0 end)
     s:host_stop("KILL")
+    s:fault("partner", { method = "GET", delay_ms = 1500 }) -- or the poll might find it first
     restart(s)
     kit.wait("the deal to be sent", function()
       return type(kit.opportunity(s).identifier) == "string"
     end, 10000)
     t.eq(#kit.referrals(s), 1, "our referrals")
+    s:say("fault", { "clear" })
     end_state(t, s, STORIES[2])
   end)
 end
