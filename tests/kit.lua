@@ -58,6 +58,33 @@ local function settings_of(given)
   return table.concat(out, ", ")
 end
 
+-- ---- The clock of both programs ----
+
+-- A word to the test build of a program below all scripts: by how much its clock is ahead.
+local function ahead(socket)
+  local answer = host.control.call(socket, "clock", { "+0" })
+  return answer and tonumber(answer.out)
+end
+
+---Moves the clock of both programs forward, and what they wait for that much nearer; returns when
+---both have noticed.  For a stage made with clock = true.
+---@param s table
+---@param ms integer
+function M.clock(s, ms)
+  local before = {}
+  for _, socket in ipairs { s.socket, s.host and s.control } do
+    before[socket] = ahead(socket) or 0
+  end
+  s.ahead = s.ahead + ms
+  assert(host.file.write(s.both.COSELL_CLOCK_FILE, s.ahead .. "\n"))
+  for socket, was in pairs(before) do
+    stage.wait_for("the clock of " .. socket, function()
+      local now = ahead(socket)
+      return now and now >= was + ms
+    end)
+  end
+end
+
 function M.profile_text(s, port, settings)
   local values = { PORT = tostring(port), DIR = s.dir, CRM = s.base.crm, TOKENS = s.base.tokens,
     PARTNER = s.base.partner, SETTINGS = settings_of(settings) }
@@ -66,11 +93,14 @@ end
 
 ---A stage with a host that is ready (o.host = false: without).
 ---@param o { settings: table|nil, files: table|nil, host: boolean|nil, env: table|nil,
----           sim_env: table|nil, edit: nil|fun(profile: string): string }
+---           sim_env: table|nil, sim_args: string[]|nil, clock: boolean|nil,
+---           edit: nil|fun(profile: string): string }
 function M.new(o)
   o = o or {}
   local dir = host.file.tempdir()
-  local s = stage.new { dir = dir, env = o.sim_env }
+  local both = o.clock and { COSELL_CLOCK_FILE = dir .. "/clock" }
+  local s = stage.new { dir = dir, env = o.sim_env, args = o.sim_args, both = both or nil }
+  s.ahead, s.clock = 0, M.clock
   s.profile = dir .. "/profile"
   s.state = dir .. "/cosell.db"
   s.port = free_port()

@@ -189,6 +189,7 @@ static bool serve(struct serving *v, const struct app_paths *paths, const char *
 				      .hooks = {on_ready, on_fatal, on_idle, v}};
 	v->began_us = v->p.world.mono_us(v->p.world.ctx);
 	v->stop_timer = loop_timer_new(v->p.loop, on_late, v);
+	loop_timer_real(v->stop_timer);
 	v->site = site_new(&c, e);
 	bool ok = v->site && loop_run(v->p.loop, serve_round, v, e);
 	site_free(v->site);

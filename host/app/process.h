@@ -13,7 +13,8 @@ struct process {
 	struct http_client *client;
 	struct world world;
 	struct loop_signal *term, *interrupt, *hup;
-	int status; /* exit status */
+	struct clock_file *clock_file; /* test build, if there is one */
+	int status;                    /* exit status */
 };
 
 /* The callbacks may be NULL: then the signal is left alone. */

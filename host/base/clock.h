@@ -13,8 +13,8 @@ int64_t clock_wall_ms(void); /* ms since 1970, UTC */
 int64_t clock_mono_us(void); /* microseconds, never jumps */
 int64_t clock_cpu_us(void);  /* CPU time of this thread, microseconds */
 
-/* Test build: what the wall clock is put ahead by (the tests move it; see app/control). Elsewhere
- * the offset is 0 and cannot be set. */
+/* Test build: what the wall clock is put ahead by (the tests move it; see app/process, io/wire).
+ * Elsewhere the offset is 0 and cannot be set. */
 void clock_offset_set(int64_t ms);
 int64_t clock_offset(void);
 

@@ -185,6 +185,7 @@ void frames_close_when_sent(struct frames *f)
 	}
 	rearm(f);
 	f->last_words = loop_timer_new(f->loop, on_last_words, f);
+	loop_timer_real(f->last_words);
 	loop_timer_set(f->last_words, LAST_WORDS_MS);
 }
 

@@ -369,6 +369,7 @@ struct http_client *http_client_new(struct loop *l, const char *ca_file, int max
 	c->most = max_in_flight > 0 ? max_in_flight : 1;
 	c->idle = xcalloc((size_t)c->most, sizeof *c->idle);
 	c->timer = loop_timer_new(l, on_timer, c);
+	loop_timer_real(c->timer);
 	c->kick = loop_timer_new(l, on_kick, c);
 	TAILQ_INIT(&c->waiting);
 	TAILQ_INIT(&c->flying);

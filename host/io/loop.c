@@ -5,6 +5,7 @@
 #include "io/loop.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <event2/event.h>
@@ -16,6 +17,7 @@
 
 struct loop {
 	struct event_base *base;
+	struct loop_timer *timers; /* all there are, for loop_skip */
 	bool stopping;
 	bool woken;
 };
@@ -24,6 +26,11 @@ struct loop_timer {
 	struct event *event;
 	loop_cb *cb;
 	void *arg;
+	struct loop *loop;
+	struct loop_timer *next, *prev;
+	int64_t due_us; /* when pending */
+	bool pending;
+	bool real;
 };
 
 struct loop_fd {
@@ -153,6 +160,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	struct loop_timer *t = arg;
+	t->pending = false;
 	t->cb(t->arg); /* may free t */
 }
 
@@ -162,7 +170,19 @@ struct loop_timer *loop_timer_new(struct loop *l, loop_cb *cb, void *arg)
 	t->cb = cb;
 	t->arg = arg;
 	t->event = must(evtimer_new(l->base, on_timer, t));
+	t->loop = l;
+	t->next = l->timers;
+	if (t->next != NULL) {
+		t->next->prev = t;
+	}
+	l->timers = t;
 	return t;
+}
+
+static void timer_set_us(struct loop_timer *t, int64_t us)
+{
+	struct timeval after = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (long)(us % 1000000)};
+	must_add(t->event, &after);
 }
 
 void loop_timer_set(struct loop_timer *t, int64_t ms)
@@ -170,19 +190,50 @@ void loop_timer_set(struct loop_timer *t, int64_t ms)
 	if (ms < 0) {
 		ms = 0;
 	}
-	struct timeval after = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (long)(ms % 1000) * 1000};
-	must_add(t->event, &after);
+	timer_set_us(t, ms * 1000);
+#ifdef COSELL_TEST
+	t->due_us = clock_mono_us() + ms * 1000;
+	t->pending = true;
+#endif
 }
+
+void loop_timer_real(struct loop_timer *t)
+{
+	t->real = true;
+}
+
+#ifdef COSELL_TEST
+void loop_skip(struct loop *l, int64_t ms)
+{
+	int64_t now_us = clock_mono_us();
+	for (struct loop_timer *t = l->timers; t != NULL; t = t->next) {
+		if (!t->pending || t->real) {
+			continue;
+		}
+		t->due_us -= ms * 1000;
+		timer_set_us(t, t->due_us > now_us ? t->due_us - now_us : 0);
+	}
+}
+#endif
 
 void loop_timer_clear(struct loop_timer *t)
 {
 	(void)event_del(t->event);
+	t->pending = false;
 }
 
 void loop_timer_free(struct loop_timer *t)
 {
 	if (t == NULL) {
 		return;
+	}
+	if (t->prev != NULL) {
+		t->prev->next = t->next;
+	} else {
+		t->loop->timers = t->next;
+	}
+	if (t->next != NULL) {
+		t->next->prev = t->prev;
 	}
 	event_free(t->event);
 	free(t);

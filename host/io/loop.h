@@ -28,6 +28,10 @@ struct loop_timer *loop_timer_new(struct loop *l, loop_cb *cb, void *arg);
 void loop_timer_set(struct loop_timer *t, int64_t ms);
 void loop_timer_clear(struct loop_timer *t);
 void loop_timer_free(struct loop_timer *t); /* NULL is fine */
+/* It measures the machine (a library's deadline, a peer's), so loop_skip leaves it alone. */
+void loop_timer_real(struct loop_timer *t);
+/* Test build: what is pending comes ms earlier, as if so much time had passed. */
+void loop_skip(struct loop *l, int64_t ms);
 
 /* Descriptors, level triggered.  The caller owns and closes fd, after loop_fd_free. */
 struct loop_fd;

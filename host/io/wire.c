@@ -58,6 +58,10 @@ static void move_clock(struct wire_call *c, const char *json)
 	clock_offset_set(clock_offset() + (plus ? strtoll(plus + 1, NULL, 10) : 0));
 	if (s->moved)
 		s->moved(s->ctx);
+	struct buf b = {0};
+	buf_addf(&b, "%lld", (long long)clock_offset());
+	wire_out(c, b.data, b.len);
+	buf_free(&b);
 	wire_exit(c, plus ? 0 : 2);
 }
 #endif

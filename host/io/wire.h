@@ -20,7 +20,7 @@ typedef void wire_handler(void *ctx, struct wire_call *c, const char *command, c
 struct wire_listener *wire_listen(struct loop *l, const char *path, wire_handler *h, void *ctx,
 				  struct err *e) MUST_USE;
 /* Test build: the command "clock" (argument "+MS") moves this process's clock below all scripts,
- * then calls moved(ctx). */
+ * then calls moved(ctx). It answers by how much the clock is ahead. */
 void wire_on_clock(struct wire_listener *s, void (*moved)(void *ctx));
 /* Removes the socket. Calls without an end are ended with status 1. NULL is fine. */
 void wire_listener_free(struct wire_listener *s);

@@ -8,6 +8,8 @@
 #include "script/api_parts.h"
 #include "script/api_rows.h"
 
+#include <string.h>
+
 static struct services *need_docs(lua_State *L)
 {
 	struct services *s = api_services(L);
@@ -31,13 +33,15 @@ static void read_keys(lua_State *L, int index, struct doc *d)
 	}
 }
 
-/* host.docs.put(collection, id, table|json_text, {k1,k2,k3,k4}|nil) -> tag */
+/* host.docs.put(collection, id, table|json_text, {k1,k2,k3,k4}|nil, tag|nil) -> tag */
 static int l_docs_put(lua_State *L)
 {
 	struct services *s = need_docs(L);
 	const char *collection = luaL_checkstring(L, 1);
 	struct doc d = {.id = luaL_checkstring(L, 2)};
 	read_keys(L, 4, &d);
+	d.tag = luaL_optinteger(L, 5, 0);
+	luaL_argcheck(L, d.tag >= 0, 5, "a tag that was given out");
 	if (lua_type(L, 3) == LUA_TSTRING) {
 		d.body = lua_tostring(L, 3);
 	} else {
@@ -122,11 +126,22 @@ static bool each_doc(void *arg, const struct doc *d)
 	return true;
 }
 
-/* host.docs.find(collection, {at=1..4, key=, after=, after_tag=, most=}) -> { {id=,tag=,body=},
- * ...} */
+static enum docs_order order_of(lua_State *L, int index)
+{
+	const char *word = api_opt_string(L, index, "order", NULL);
+	if (!word)
+		return DOCS_PLAIN;
+	bool up = strcmp(word, "up") == 0;
+	luaL_argcheck(L, up || strcmp(word, "down") == 0, index, "order: up or down");
+	return up ? DOCS_UP : DOCS_DOWN;
+}
+
+/* host.docs.find(collection, {at=1..4, key=, after=, after_tag=, most=, order=}) ->
+ * { {id=,tag=,body=}, ...} */
 static int l_docs_find(lua_State *L)
 {
-	static const char *const keys[] = {"at", "key", "after", "after_tag", "most", NULL};
+	static const char *const keys[] = {"at",   "key",   "after", "after_tag",
+					   "most", "order", NULL};
 	struct services *s = need_docs(L);
 	const char *collection = luaL_checkstring(L, 1);
 	struct docs_query q = {.after_tag = -1, .most = API_MOST};
@@ -139,6 +154,7 @@ static int l_docs_find(lua_State *L)
 		q.after = api_opt_string(L, 2, "after", NULL);
 		q.after_tag = api_opt_int(L, 2, "after_tag", -1);
 		q.most = api_check_most(L, api_opt_int(L, 2, "most", API_MOST));
+		q.order = order_of(L, 2);
 	}
 	struct err e;
 	struct buf *b = api_rows_begin(s);

@@ -319,6 +319,7 @@ struct mapper *mapper_new(struct loop *l, const struct world *w, const struct ma
 	m->config.program = m->program;
 	m->last = &m->first;
 	m->deadline = loop_timer_new(l, on_deadline, m);
+	loop_timer_real(m->deadline);
 	m->later = loop_timer_new(l, on_later, m);
 	add_files(m, files, n);
 	if (access(m->program, X_OK) != 0) {

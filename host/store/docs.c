@@ -59,7 +59,8 @@ static bool next_tag(struct docs *s, int64_t *tag, struct err *e)
 bool docs_put(struct docs *s, const char *collection, const struct doc *in, int64_t *tag,
 	      struct err *e)
 {
-	if (!next_tag(s, tag, e)) {
+	*tag = in->tag;
+	if (in->tag == 0 && !next_tag(s, tag, e)) {
 		return false;
 	}
 	struct stmt *st = db_stmt(s->db, "docs.put",
@@ -129,9 +130,45 @@ static const struct question by_tag[1 + DOCS_KEYS] = {
 	{"docs.since4", FIND "k4 = ?4 and " BY_TAG},
 };
 
+/* Behind (key ?4, id ?2): one way or the other along the index. */
+#define UP(k) FIND k " is not null and (" k ", id) > (?4, ?2) order by " k ", id limit ?3"
+#define DOWN(k) \
+	FIND k " is not null and (" k ", id) < (?4, ?2) order by " k " desc, id desc limit ?3"
+
+static const struct question by_key[2][DOCS_KEYS] = {
+	{
+		{"docs.up1", UP("k1")},
+		{"docs.up2", UP("k2")},
+		{"docs.up3", UP("k3")},
+		{"docs.up4", UP("k4")},
+	},
+	{
+		{"docs.down1", DOWN("k1")},
+		{"docs.down2", DOWN("k2")},
+		{"docs.down3", DOWN("k3")},
+		{"docs.down4", DOWN("k4")},
+	},
+};
+
+static bool in_order(struct docs *s, const char *collection, const struct docs_query *q,
+		     docs_each *each, void *arg, struct err *e)
+{
+	assert(q->at >= 0 && q->at < DOCS_KEYS);
+	const struct question *ask = &by_key[q->order == DOCS_DOWN][q->at];
+	struct stmt *st = db_stmt(s->db, ask->name, ask->sql);
+	stmt_text(st, 1, collection);
+	stmt_text(st, 2, q->after ? q->after : "");
+	stmt_int(st, 3, q->most > 0 ? q->most : -1);
+	stmt_text(st, 4, q->key ? q->key : "");
+	return each_row(st, each, arg, e);
+}
+
 bool docs_find(struct docs *s, const char *collection, const struct docs_query *q, docs_each *each,
 	       void *arg, struct err *e)
 {
+	if (q->order != DOCS_PLAIN) {
+		return in_order(s, collection, q, each, arg, e);
+	}
 	assert(!q->key || (q->at >= 0 && q->at < DOCS_KEYS));
 	int which = q->key ? q->at + 1 : 0;
 	const struct question *ask = q->after_tag >= 0 ? &by_tag[which] : &by_id[which];

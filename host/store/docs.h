@@ -14,7 +14,7 @@ struct docs;
 struct doc {
 	const char *id;
 	const char *body; /* JSON text */
-	int64_t tag;
+	int64_t tag;      /* docs_put: 0: the next one; else this one, of a row put back */
 	const char *key[DOCS_KEYS]; /* NULL: none */
 };
 
@@ -22,7 +22,7 @@ struct docs *docs_new(struct db *d);
 void docs_free(struct docs *s);
 
 bool docs_put(struct docs *s, const char *collection, const struct doc *in, int64_t *tag,
-	      struct err *e) MUST_USE; /* makes or replaces; in->tag is not used */
+	      struct err *e) MUST_USE; /* makes or replaces */
 bool docs_drop(struct docs *s, const char *collection, const char *id, bool *was,
 	       struct err *e) MUST_USE;
 typedef bool docs_each(void *arg, const struct doc *d); /* false stops */
@@ -30,13 +30,16 @@ typedef bool docs_each(void *arg, const struct doc *d); /* false stops */
 bool docs_get(struct docs *s, const char *collection, const char *id, docs_each *each, void *arg,
 	      struct err *e) MUST_USE;
 /* By key (at 0..3, compared byte for byte) or all (key NULL), in order of id, ids > after; or in
- * order of tag, tags > after_tag, if after_tag >= 0. */
+ * order of tag, tags > after_tag, if after_tag >= 0; or in order of the key at `at`, then id, all
+ * that comes behind (key, after) on that way. */
+enum docs_order { DOCS_PLAIN, DOCS_UP, DOCS_DOWN };
 struct docs_query {
 	int at;
 	const char *key;
 	const char *after;
 	int64_t after_tag; /* -1: order by id */
 	int most;
+	enum docs_order order; /* DOCS_UP, DOCS_DOWN: by key */
 };
 bool docs_find(struct docs *s, const char *collection, const struct docs_query *q, docs_each *each,
 	       void *arg, struct err *e) MUST_USE;

@@ -6,8 +6,10 @@ local M = {}
 
 M.help = "the practice environment: sign-in, Partner Center and CRM on this machine"
 M.where = "here"
-M.usage = [[
-cosell sim [--ports T,P,C] [--state FILE] [--deals N] [--socket PATH] [--profile-env FILE]
+M.usage = [=[
+cosell sim [--ports T,P,C] [--socket PATH] [--profile-env FILE] [--organization GUID]
+           [--deals N [--linked [--portal URL]]]   N deals in the portal, linked: in the CRM too;
+                                          COSELL_SIM_STATE=FILE in the environment keeps all rows
 cosell sim act [NAME key=value ...]       do what a person does; alone: the list of acts
 cosell sim show partner|crm [ID]          what is stored
 cosell sim set [SWITCH VALUE]             change a switch; alone: all switches
@@ -15,11 +17,11 @@ cosell sim fault [SERVICE key=value ...]  spoil answers: status= retry_after= dr
                                           delay_ms= limit= method= path= count= skip=; or: clear
 cosell sim deliveries                     the callbacks sent so far
 cosell sim ids                            addresses and identifiers
-cosell sim stop]]
+cosell sim stop]=]
 
 local PORTS = { 8101, 8102, 8103 }
-local OPTIONS = { ports = "value", state = "value", deals = "value", socket = "value",
-  ["profile-env"] = "value" }
+local OPTIONS = { ports = "value", deals = "value", linked = true, portal = "value",
+  organization = "value", socket = "value", ["profile-env"] = "value" }
 
 --- Where the practice environment listens for words unless told otherwise.
 function M.socket() return (host.file.getenv("TMPDIR") or "/tmp") .. "/cosell-sim.sock" end
@@ -43,13 +45,33 @@ local function ask(cmd, socket, given)
   return answer.exit
 end
 
+local MOST_DEALS = 100000
+
+-- What the options mean to the server, or what is wrong with them.
+local function read_options(cmd, options)
+  local out = { ports = ports_of(options.ports), linked = options.linked, portal = options.portal,
+    say = function(text) cmd.out("practice environment: " .. text) end }
+  if not out.ports then return nil, "--ports wants three numbers, as in 8101,8102,8103" end
+  if options.deals then
+    out.deals = math.tointeger(tonumber(options.deals))
+    if not out.deals or out.deals < 1 or out.deals > MOST_DEALS then
+      return nil, "--deals wants a number from 1 to " .. MOST_DEALS
+    end
+  end
+  if options.organization then
+    out.organization = require("sim.crm_values").guid(options.organization)
+    if not out.organization then return nil, "--organization wants a GUID" end
+  end
+  return out
+end
+
 local function serve(cmd, socket, options)
-  local ports = ports_of(options.ports)
-  if not ports then
-    cmd.err("cosell sim: --ports wants three numbers, as in 8101,8102,8103\n")
+  local wanted, problem = read_options(cmd, options)
+  if not wanted then
+    cmd.err("cosell sim: " .. problem .. "\n")
     return 2
   end
-  local server, err = require("sim.server").start { ports = ports, deals = tonumber(options.deals) }
+  local server, err = require("sim.server").start(wanted)
   local ok = server ~= nil
   if ok then ok, err = server:open_control(socket) end
   if ok and options["profile-env"] then

@@ -196,14 +196,17 @@ end
 
 --- The service. env: see the module's callers; handle answers status, headers, body (nil:
 --- connection dropped); act does what a person does and answers a table or nil, err; seed makes the
---- first rows once.
+--- first rows once; work is a unit of work of the application user, to be committed by the caller.
 function M.new(env)
+  store.open()
   return {
+    work = function() return store.work(person(env, seed.APPLICATION_USER, false)) end,
     handle = function(req) return handle(env, req) end,
     act = function(name, args) return acted(env, name, args) end,
-    seed = function()
+    seed = function(organization)
+      store.open()
       local work = store.work(person(env, seed.APPLICATION_USER, false))
-      if seed.run(work) then work:commit() end
+      if seed.run(work, organization) then work:commit() end
     end,
   }
 end

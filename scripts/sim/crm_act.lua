@@ -1,13 +1,13 @@
 -- What people do in the practice CRM: create, edit, win, lose, delete ... in plain names. Uses the
 -- same row functions as the API, so versions, change tracking and rules behave the same; the person
--- who acts is stamped as modifiedby. Also the acts of an administrator that tests need (keys,
--- privileges, tracking).
+-- who acts is stamped as modifiedby. What an administrator does is in crm_admin.
 local schema = require("sim.crm_schema")
 local values = require("sim.crm_values")
 local rows = require("sim.crm_rows")
 local store = require("sim.crm_store")
 local logic = require("sim.crm_logic")
 local seed = require("sim.crm_seed")
+local admin = require("sim.crm_admin")
 
 local M = {}
 local refuse = schema.refuse
@@ -282,6 +282,14 @@ ACTS["qualify"] = function(work, args)
   return out
 end
 
+ACTS["disqualify"] = function(work, args)
+  local t = tables.lead
+  local id = row_id(work, t, args.lead or args.id)
+  rows.update(work, t, id, { statecode = 2,
+    statuscode = option_value(t.columns.statuscode, args.status or "Lost") })
+  return { id = id }
+end
+
 ACTS["delete"] = function(work, args)
   local t = table_named(args.table or "opportunity")
   local id = row_id(work, t, args.id)
@@ -321,56 +329,40 @@ ACTS["copy"] = function(work, args)
   return { id = rows.create(work, t, given).opportunityid }
 end
 
--- ---- Acts of an administrator ----
+local HELP = {
+  ["create"] = "a row: table= and its columns",
+  ["create-opportunity"] = "a seller's deal: name= value= currency= closing_date= notes= account= "
+    .. "contact= help= visible= solutions=ID,ID sync=yes, values.COLUMN=",
+  ["edit"] = "a seller edits a row: [table=] id= and its columns (labels, yes, names of rows)",
+  ["sync"] = "the Sync flag: id= [sync=no]",
+  ["win"] = "the close form, won: id= [status=] [revenue=] [reason=]",
+  ["lose"] = "the close form, lost: id= [status=Canceled|Out-Sold] [reason=]",
+  ["reopen"] = "opens a closed opportunity again: id=",
+  ["qualify"] = "qualifies a lead: id=",
+  ["disqualify"] = "disqualifies a lead: id= [status=Lost|Canceled|...]",
+  ["delete"] = "deletes a row: [table=] id=",
+  ["add-solution"] = "a line in the grid of solutions: opportunity= solution=",
+  ["remove-solution"] = "takes a line away: opportunity= solution=",
+  ["copy"] = "copies an opportunity as the form does, without what hangs on it: id=",
+}
 
-local function columns_of(v)
-  return type(v) == "table" and v or { v }
-end
-
-ACTS["define-key"] = function(_, args)
-  local t = table_named(args.table)
-  local name = args.name or t.logical .. "_key"
-  host.docs.put("crm_key", t.logical .. ":" .. name, { table = t.logical, name = name,
-    columns = json.array(columns_of(args.columns)) }, { t.logical })
-  return { id = name }
-end
-
-ACTS["change-definition"] = function(_, args) -- what expires delta tokens of a table
-  local t = table_named(args.table)
-  host.docs.put("crm_state", "definition:" .. t.logical, { why = "definition changed" })
-  return { id = t.logical }
-end
-
-ACTS["tracking"] = function(_, args)
-  local t = table_named(args.table)
-  host.docs.put("crm_state", "tracking:" .. t.logical, { on = boolean(args.on) })
-  return { id = t.logical }
-end
-
-ACTS["take-privilege"] = function(_, args)
-  local id = M.person(args.user or "connector@partner.example") .. ":" .. args.privilege
-  host.docs.put("crm_privilege", id, { taken = true })
-  return { id = id }
-end
-
-ACTS["give-privilege"] = function(_, args)
-  local id = M.person(args.user or "connector@partner.example") .. ":" .. args.privilege
-  host.docs.drop("crm_privilege", id)
-  return { id = id }
-end
+local TOOLS = { table_named = table_named, row_id = row_id, boolean = boolean, person = M.person,
+  bad = bad }
 
 --- Does an act on a unit of work; answers what it touched. result.later: a second step for a work
 --- of its own (the sync flag is set last, as sellers do).
 function M.run(work, name, args)
+  if admin[name] then return admin[name].run(TOOLS, work, args) end
   local run = ACTS[name] or bad("the CRM knows no act '%s'", tostring(name))
   return run(work, args)
 end
 
---- The names of the acts, sorted.
-function M.names()
+--- What each act is for, by name.
+---@return table<string, string>
+function M.help()
   local out = {}
-  for name in pairs(ACTS) do out[#out + 1] = name end
-  table.sort(out)
+  for name in pairs(ACTS) do out[name] = HELP[name] end
+  for name, act in pairs(admin) do out[name] = act.help end
   return out
 end
 

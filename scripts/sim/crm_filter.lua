@@ -232,7 +232,7 @@ local READ = {
   text = values.fold, number = values.number,
   boolean = function(v) return v and 1 or 0 end,
   guid = function(v) return v end, date = function(v) return v end,
-  datetime = function(v) return v end,
+  datetime = function(v) return (v:gsub("Z$", "")) end, -- so that a fraction comes behind none
   any = function(v) return v end,
 }
 M.comparable = READ
@@ -242,10 +242,10 @@ local LITERAL = {
   boolean = { boolean = function(v) return v and 1 or 0 end },
   guid = { guid = string.lower, string = values.guid },
   date = { date = function(v) return v end },
-  datetime = { date = function(v) return v .. "T00:00:00Z" end,
+  datetime = { date = function(v) return v .. "T00:00:00" end,
     datetime = function(v)
       local ms = dates.parse(v)
-      return ms and dates.text(ms, 0)
+      return ms and dates.text(ms, ms % 1000 == 0 and 0 or 3, "")
     end },
   any = setmetatable({}, { __index = function() return function(v) return v end end }),
 }

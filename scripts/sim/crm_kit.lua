@@ -33,7 +33,10 @@ function K.fresh()
     clear(store.collection(t))
     clear(store.deleted(t))
   end
-  for _, collection in ipairs({ "crm_key", "crm_privilege", "crm_state" }) do clear(collection) end
+  for _, collection in ipairs({ "crm_key", "crm_privilege", "crm_state", "crm_lock", "crm_refusal",
+    "crm_moment", "crm_clock" }) do
+    clear(collection)
+  end
   K.fault, K.set = nil, switches.new()
   sim.seed()
 end

@@ -43,8 +43,18 @@ end
 
 local function cleared(v) return v == json.null or (type(v) == "table" and v.clear) end
 
-local function money(work, t, row, given)
+-- Quotes and orders fix the currency (the act lock-currency).
+local function locked(t, row, old)
+  local changed = old and old._transactioncurrencyid_value ~= row._transactioncurrencyid_value
+  if changed and host.docs.get("crm_lock", row[t.id]) then
+    refuse(400, "0x80048479", "The currency cannot be changed because quotes or orders are "
+      .. "associated with this record.")
+  end
+end
+
+local function money(work, t, row, given, old)
   if not t.columns.transactioncurrencyid then return end
+  locked(t, row, old)
   local held = has_money(t, row)
   if held and cleared(given.transactioncurrencyid) then
     refuse(400, "0x80048cfb", "The currency cannot be null.")
@@ -150,7 +160,7 @@ function M.derive(work, t, row, given, old, options)
   elseif derive then
     derive(work, row)
   end
-  money(work, t, row, given)
+  money(work, t, row, given, old)
 end
 
 --- What follows from a write.

@@ -34,11 +34,12 @@ function M.query(raw)
   return out
 end
 
---- A list at commas (or another separator) outside parentheses and quotes; items trimmed.
+--- A list at commas (or semicolons) outside parentheses and quotes; items trimmed.
 function M.split(text, separator)
-  local out, depth, quoted, start = {}, 0, false, 1
+  local out, depth, quoted, start, at = {}, 0, false, 1, 1
   separator = separator or ","
-  for i = 1, #text + 1 do
+  repeat
+    local i = text:find("[()';,]", at) or #text + 1
     local c = text:sub(i, i)
     if c == "'" then quoted = not quoted end
     if not quoted and c == "(" then depth = depth + 1 end
@@ -48,7 +49,8 @@ function M.split(text, separator)
       if item ~= "" then out[#out + 1] = item end
       start = i + 1
     end
-  end
+    at = i + 1
+  until c == ""
   return out
 end
 

@@ -63,7 +63,7 @@ function M.show(rq, record, columns)
   local out = { ["@odata.etag"] = store.etag(record.tag) }
   for _, c in ipairs(columns) do
     local v = record.body[c.read]
-    if c.type == "BigInt" then v = record.tag end
+    if c.type == "BigInt" then v = store.version(record.tag) end
     out[c.read] = c.targets and (v or json.null) or values.show(c, v)
     if rq.prefer.asked and v ~= nil then annotate(rq, c, record.body, v, out) end
   end
@@ -169,10 +169,11 @@ end
 
 -- One page: records, whether there are more, total. source: records (or nil: the table's own).
 function M.page(work, t, q, most, count, source)
-  local after = not count and #q.order == 0 and q.token and q.token.id or nil
+  local plain = #q.order == 0 and not source and scope.ordered(q.plan)
+  local after = plain and not count and q.token and q.token.id or nil
   local records = source and list_of(source) or scope.candidates(work, t, q.plan, after)
   local found, total
-  if #q.order > 0 or source or (count and q.token) then
+  if not plain or (count and q.token) then
     found, total = sorted(records, q, most)
   else
     found, total = gather(records, q, most, count)
@@ -254,24 +255,40 @@ local function check_nested(entry)
   end
 end
 
+-- What an entry of $expand means, read once for all rows of a page: below these, in its own
+-- $expand; the rows that it met, since many rows name the same one.
+local function below(entry)
+  if entry.below == nil then
+    local text = entry.options["$expand"]
+    entry.below = text and options.expand(text) or false
+  end
+  return entry.below
+end
+
+local function one_shown(rq, there, id, entry)
+  local columns = M.columns(there, entry.options["$select"])
+  local body, tag = rq.work:get(there, id)
+  if not body then return json.null end
+  if entry.ref then return { ["@odata.id"] = rq.base .. there.set .. "(" .. id .. ")" } end
+  local shown = M.show(rq, { id = id, tag = tag, body = body }, columns)
+  if below(entry) then
+    M.expand(rq, there, { id = id, tag = tag, body = body }, below(entry), shown)
+  end
+  return shown
+end
+
 local function expand_one(rq, t, record, entry)
   local nav = t.nav[entry.nav]
   local c = t.columns[nav.column]
   local target = record.body["_" .. c.logical .. "_type"]
-  local there = nav.links[target] and schema.tables[target]
-  local id = record.body[c.read]
-  local body, tag = nil, nil
-  if there then body, tag = rq.work:get(there, id) end
-  if not there then there = schema.tables[(next(nav.links))] end
-  local columns = M.columns(there, entry.options["$select"])
-  if not body then return json.null end
-  if entry.ref then return { ["@odata.id"] = rq.base .. there.set .. "(" .. id .. ")" } end
-  local shown = M.show(rq, { id = id, tag = tag, body = body }, columns)
-  if entry.options["$expand"] then
-    M.expand(rq, there, { id = id, tag = tag, body = body },
-      options.expand(entry.options["$expand"]), shown)
+  if not nav.links[target] then
+    M.columns(schema.tables[(next(nav.links))], entry.options["$select"]) -- raises what is wrong
+    return json.null
   end
-  return shown
+  local id = record.body[c.read]
+  entry.met = entry.met or {}
+  entry.met[id] = entry.met[id] or one_shown(rq, schema.tables[target], id, entry)
+  return entry.met[id]
 end
 
 local function expand_many(rq, t, record, entry, out)
@@ -280,15 +297,15 @@ local function expand_many(rq, t, record, entry, out)
   end
   local l = t.many[entry.nav]
   local there = schema.tables[l.table]
-  local q = M.prepare(rq.work, there, entry.options)
+  entry.query = entry.query or M.prepare(rq.work, there, entry.options)
+  local q = entry.query
   local size = math.min(q.top or rq.prefer.page or M.MOST, M.MOST)
   local records, more = M.page(rq.work, there, q, size, false,
     scope.children(rq.work, l, record.id))
   local list = json.array({})
-  local nested = entry.options["$expand"] and options.expand(entry.options["$expand"])
   for i, r in ipairs(records) do
     list[i] = M.show(rq, r, q.columns)
-    if nested then M.expand(rq, there, r, nested, list[i]) end
+    if below(entry) then M.expand(rq, there, r, below(entry), list[i]) end
   end
   out[entry.nav] = list
   if more and not q.top then

@@ -254,9 +254,16 @@ local function with_defaults(work, t, id)
   return row
 end
 
+-- A rule of the customer's that refuses new rows of a table (the act refuse-create).
+local function check_refusal(work, t)
+  local rule = work.who.api and host.docs.get("crm_refusal", t.logical)
+  if rule then refuse(rule.status, rule.code, rule.message) end
+end
+
 --- Makes a row; given as from parse. options.id: the primary key.
 function M.create(work, t, given, options)
   options = options or {}
+  check_refusal(work, t)
   local id = options.id or (given[t.id] ~= json.null and given[t.id]) or work.who.uuid()
   if work:get(t, id) then
     refuse(412, "0x80040237", "A record with matching key values already exists.")

@@ -51,7 +51,7 @@ local function column_operand(work, t, path)
   if c.type == "BigInt" then
     get = function(r)
       r = follow(r)
-      return r and r.tag
+      return r and store.version(r.tag)
     end
   end
   return { name = table.concat(path, "/"), kind = filter.kind_of(c), get = get, column = c }
@@ -59,12 +59,7 @@ end
 
 -- The rows of a collection as records.
 function M.children(work, link, id)
-  local t, out = schema.tables[link.table], {}
-  for _, body in ipairs(work:find(t, link.column, id)) do
-    local _, tag = work:get(t, body[t.id])
-    out[#out + 1] = { id = body[t.id], tag = tag, body = body }
-  end
-  return out
+  return work:records(schema.tables[link.table], link.column, id)
 end
 
 local function collection(work, t, path)
@@ -142,7 +137,7 @@ local function bound(operand, v)
   if operand.kind == "number" then return tonumber(v) end
   if operand.kind == "datetime" then
     local ms = type(v) == "string" and dates.parse(v)
-    return ms and dates.text(ms, 0)
+    return ms and dates.text(ms, 0, "")
   end
   return v
 end
@@ -207,8 +202,8 @@ end
 
 -- ---- Which index ----
 
-local function usable(t, node)
-  if node.op ~= "eq" or not node.left.path or #node.left.path > 1 then return nil end
+local function by_key(t, node)
+  if node.op ~= "eq" or #node.left.path > 1 then return nil end
   local kind = node.right.literal
   if kind ~= "string" and kind ~= "guid" then return nil end
   local c = schema.column(t, node.left.path[1])
@@ -217,24 +212,82 @@ local function usable(t, node)
   return at and { at = at, key = values.fold(node.right.value) }
 end
 
---- How to find the candidates of a filter: { id= } or { at=, key= }, or nil: look at every row.
-function M.plan(t, node)
-  if node.op == "and" then return M.plan(t, node.left) or M.plan(t, node.right) end
-  return usable(t, node)
+-- modifiedon, or look-up/modifiedon, from a time on.
+local function by_moment(t, node)
+  local path, kind = node.left.path, node.right.literal
+  if (node.op ~= "ge" and node.op ~= "gt") or path[#path] ~= "modifiedon" or #path > 2
+    or (kind ~= "datetime" and kind ~= "date") then
+    return nil
+  end
+  local since = dates.parse(node.right.value)
+  if not since or #path == 1 then return since and { since = since } end
+  local nav = t.nav[path[1]]
+  local at = nav and schema.index_of(t, nav.column)
+  local target = nav and next(nav.links)
+  if not at or next(nav.links, target) then return nil end
+  return { since = since, through = schema.tables[target], at = at, column = nav.column }
 end
 
---- The records that a plan (or nil) can reach, in order of id, after an id.
-function M.candidates(work, t, plan, after)
-  plan = plan or {}
-  if not plan.id then return store.each(t, after, plan.at, plan.key) end
-  local body, tag = work:get(t, plan.id)
-  local once = body and not (after and plan.id <= after) and { id = plan.id, tag = tag,
-    body = body }
+--- How to find the candidates of a filter: { id= }, { at=, key= }, { since= [, through=] },
+--- { any={plan, plan} }; or nil: look at every row.
+function M.plan(t, node)
+  if node.op == "and" then return M.plan(t, node.left) or M.plan(t, node.right) end
+  if node.op == "or" then
+    local left = M.plan(t, node.left)
+    local right = left and M.plan(t, node.right)
+    return right and { any = { left, right } }
+  end
+  if not node.op or not node.left or not node.left.path or not node.right then return nil end
+  return by_key(t, node) or by_moment(t, node)
+end
+
+local function one(work, t, id, after)
+  local body, tag = work:get(t, id)
+  local r = body and not (after and id <= after) and { id = id, tag = tag, body = body }
   return function()
-    local r = once
-    once = nil
-    return r or nil
+    local now = r
+    r = nil
+    return now or nil
   end
 end
+
+-- Rows whose look-up names a row that was changed since then.
+local function through(t, plan)
+  local others, rows = store.since(plan.through, plan.since), nil
+  return function()
+    while true do
+      local r = rows and rows()
+      if r then return r end
+      local other = others()
+      if not other then return nil end
+      rows = store.each(t, nil, plan.at, other.id)
+    end
+  end
+end
+
+--- The records that a plan (or nil) can reach; in order of id, after an id, where ordered() says so
+function M.candidates(work, t, plan, after)
+  plan = plan or {}
+  if plan.id then return one(work, t, plan.id, after) end
+  if plan.through then return through(t, plan) end
+  if plan.since then return store.since(t, plan.since) end
+  if not plan.any then return store.each(t, after, plan.at, plan.key) end
+  local sources, met, i = {}, {}, 1
+  for n, part in ipairs(plan.any) do sources[n] = M.candidates(work, t, part) end
+  return function()
+    while sources[i] do
+      local r = sources[i]()
+      if not r then
+        i = i + 1
+      elseif not met[r.id] then
+        met[r.id] = true
+        return r
+      end
+    end
+  end
+end
+
+--- Whether a plan's candidates come in order of id.
+function M.ordered(plan) return not plan or not (plan.since or plan.any) end
 
 return M

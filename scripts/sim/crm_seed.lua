@@ -73,14 +73,17 @@ local ROWS = {
 local OWNED_BY = { account = true, contact = true }
 
 --- Makes the rows unless they are there; answers whether it did. Commits nothing.
-function M.run(work)
+---@param work table
+---@param organization string|nil the id of the organisation
+function M.run(work, organization)
   if work:organization() then return false end
   work.who.user = M.APPLICATION_USER
   for _, r in ipairs(ROWS) do
     local t, given = schema.tables[r[1]], {}
     for name, v in pairs(r[3]) do given[name] = v end
     if OWNED_BY[r[1]] then given.ownerid = to("systemuser", M.SALESPERSON) end
-    rows.create(work, t, given, { id = r[2] })
+    local id = r[1] == "organization" and organization or r[2]
+    rows.create(work, t, given, { id = id })
   end
   return true
 end

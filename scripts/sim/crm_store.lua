@@ -3,10 +3,12 @@
 -- leaves no trace and bumps no version. A row is its columns by logical name; a look-up `x` is kept
 -- as `_x_value` (id) and `_x_type` (table); null columns are absent; the version is the tag of
 -- host.docs.
+local dates = require("sim.dates")
 local schema = require("sim.crm_schema")
 local values = require("sim.crm_values")
 
 local M = {}
+local shift = 0 -- by how much tags are ahead of versions, see version()
 M.PAGE = 500 -- rows decoded at a time by a scan
 
 local Work = {}
@@ -33,10 +35,20 @@ local function key_of(t, row, logical)
   return v ~= nil and values.fold(tostring(v)) or ""
 end
 
-local function keys_of(t, row)
+--- The texts by which host.docs finds a row.
+function M.keys(t, row)
   local keys = {}
-  for i, logical in ipairs(t.index) do keys[i] = key_of(t, row, logical) end
+  for i, logical in ipairs(t.index) do
+    local key = key_of(t, row, logical)
+    keys[i] = key ~= "" and key -- false: not in the index
+  end
   return keys
+end
+
+--- Stores the JSON text of a whole row at once (rows made in bulk); row: at least its id and its
+--- indexed columns.
+function M.place(t, row, text)
+  return host.docs.put(collection(t), row[t.id], text, M.keys(t, row))
 end
 
 --- A new unit of work.
@@ -84,21 +96,29 @@ end
 
 local function matches(t, row, logical, wanted) return key_of(t, row, logical) == wanted end
 
---- The rows (bodies) whose column has a value; text without case. Sees this work's own writes.
-function Work:find(t, logical, value)
+--- The rows { id=, tag=, body= } whose column has a value; text without case. Sees this work's own
+--- writes.
+function Work:records(t, logical, value)
   local out, wanted = {}, values.fold(tostring(value))
   local at = schema.index_of(t, logical)
   for r in M.each(t, nil, at, at and wanted) do
     if not self.pending[slot(t, r.id)] and matches(t, r.body, logical, wanted) then
-      out[#out + 1] = r.body
+      out[#out + 1] = r
     end
   end
   for _, name in ipairs(self.order) do
     local p = self.pending[name]
     if p.table == t and p.row and matches(t, p.row, logical, wanted) then
-      out[#out + 1] = copy(p.row)
+      out[#out + 1] = { id = p.id, tag = self.tags[name], body = copy(p.row) }
     end
   end
+  return out
+end
+
+--- The same, the bodies alone.
+function Work:find(t, logical, value)
+  local out = self:records(t, logical, value)
+  for i, r in ipairs(out) do out[i] = r.body end
   return out
 end
 
@@ -111,19 +131,71 @@ local function store(self, p)
     return
   end
   if t.tracked then host.docs.drop(M.deleted(t), p.id) end
-  self.tags[slot(t, p.id)] = host.docs.put(collection(t), p.id, p.row, keys_of(t, p.row))
+  self.tags[slot(t, p.id)] = host.docs.put(collection(t), p.id, p.row, M.keys(t, p.row))
+end
+
+-- ---- Moments: which rows can have been changed since a time, without looking at all ----
+
+-- The version that a minute began with; a row changed in that minute or a later one lies above.
+local function minute_of(ms) return dates.text(ms, 0):sub(1, 16) end
+
+--- Notes the minute of a write that follows.
+function M.note_moment(ms)
+  local minute = minute_of(ms)
+  if not host.docs.get("crm_moment", minute) then host.docs.put("crm_moment", minute, "[]") end
+end
+
+--- The rows { id=, tag=, body= } of a table, in order of version, among them all that were changed
+--- at that time or later (a clock may have gone back: so the lowest of all later minutes counts).
+function M.since(t, ms)
+  local lowest
+  for _, r in ipairs(host.docs.find("crm_moment", { after = minute_of(ms - 60000) })) do
+    lowest = math.min(lowest or r.tag, r.tag)
+  end
+  local rows, i, done = {}, 0, lowest == nil
+  return function()
+    if i == #rows and not done then
+      rows = host.docs.find(collection(t), { after_tag = lowest, most = M.PAGE })
+      i, done = 0, #rows < M.PAGE
+      lowest = rows[#rows] and rows[#rows].tag
+    end
+    i = i + 1
+    return rows[i]
+  end
 end
 
 --- Writes everything, in the order it was first touched.
 function Work:commit()
+  if #self.order > 0 then M.note_moment(self.who.now) end
   for _, name in ipairs(self.order) do store(self, self.pending[name]) end
 end
 
---- The tag text of a row; a row written by an uncommitted work has none that a client could know.
-function M.etag(tag) return string.format('W/"%s"', tag or "pending") end
+-- ---- Versions ----
+-- What the service calls a version is the tag of host.docs less a shift: tags only ever rise, but
+-- the versions of a CRM that was restored from a backup begin again where the backup ended.
 
---- A version number above all that were given out so far.
-function M.clock() return host.docs.put("crm_state", "clock", { "tick" }) end
+function M.version(tag) return tag - shift end
+
+--- The tag that stands for a version.
+function M.tag(version) return version + shift end
+
+--- A version above all that were given out so far.
+function M.clock() return M.version(host.docs.put("crm_state", "clock", { "tick" })) end
+
+--- Reads the shift that is stored; to be called whenever the rows may be others.
+function M.open()
+  local kept = host.docs.get("crm_clock", "shift")
+  shift = kept and kept.shift or 0
+end
+
+--- From now on versions go on from this one.
+function M.turn_back(version)
+  shift = shift + M.clock() - version
+  host.docs.put("crm_clock", "shift", { shift = shift })
+end
+
+--- The tag text of a row; a row written by an uncommitted work has none that a client could know.
+function M.etag(tag) return string.format('W/"%s"', tag and M.version(tag) or "pending") end
 
 --- The organisation's row; nil before the seed.
 function Work:organization()

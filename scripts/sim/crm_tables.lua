@@ -148,7 +148,7 @@ local BILLION, TRILLION, TEXT = 1000000000, 1000000000000, 2000
 M.tables = {
   opportunity = { set = "opportunities", display = "Opportunity", name = "name", tracked = true,
     ownership = "User", index = { "name", "msft_microsoftpartnercenterreferralidentifier",
-      "parentaccountid", "customerid" },
+      "parentaccountid", "parentcontactid" },
     columns = columns(history("opportunity"), owned("opportunity"), currency("opportunity"),
       connector(),
       states({ { 0, "Open", 1 }, { 1, "Won", 3 }, { 2, "Lost", 4 } },

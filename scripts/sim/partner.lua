@@ -4,7 +4,7 @@
 -- Owns no state but its parts. Never answers a write before it is stored.
 local dates = require "sim.dates"
 local faults = require "sim.faults"
-local filter = require "sim.partner_filter"
+local list = require "sim.partner_list"
 local people = require "sim.partner_acts"
 local rules = require "sim.partner_rules"
 local shape = require "sim.partner_shape"
@@ -30,20 +30,20 @@ local function refuse(status, text, inner, code)
     target = "referral", innerError = inner and { code = inner, message = text } or nil } }
 end
 
--- The view of a row that an answer shows. `shared` may be known already (lists).
-local function view_of(self, row, shared)
+-- The view of a row that an answer shows.
+local function view_of(self, row)
   local r = row.r
   local ours = (r.inviteContext or {}).invitedBy == nil
     or r.inviteContext.invitedBy.organizationId == store.organization
-  if shared == nil then shared = self.rows:copy_of(row.id, store.microsoft) ~= nil end
   local visible = shape.at(r, { "consent", "consentToShareReferralWithMicrosoftSellers" })
   local kind = r.type
   if self.env.switch "derived_type" and ours then
-    kind = visible and shared and "Shared" or "Independent"
+    kind = visible and self.rows:shared(r) and "Shared" or "Independent"
   end
   local outgoing = ours and r.organizationId == store.organization
   return { tag = row.tag, type = kind, direction = outgoing and "Outgoing" or "Incoming",
-    odd = self.env.switch "live_quirks" }
+    odd = self.env.switch "live_quirks", always = self.env.switch "quirks" == "always",
+    digits = math.tointeger(tonumber(self.env.switch "date_digits")) }
 end
 
 local function show(self, row)
@@ -69,10 +69,12 @@ local function may_see(self, row, claims)
   return self.env.switch "role" == "admin" or in_team(row.r, claims.upn)
 end
 
--- The row a request names, if its caller may read (or write) it; else the refusal.
+-- The row a request names, if its caller may read it (as readers see it now) or write it (as it
+-- is); else the refusal.
 local function open(self, id, claims, writing)
   local row = rules.is_guid(id) and self.rows:get(id)
-  if not row or not self.rows:visible(row) then
+  local seen = row and self.rows:seen(row)
+  if not seen then
     return nil, { refuse(404, "No referral with this id", "referralNotFound") }
   end
   if not may_see(self, row, claims) then
@@ -81,7 +83,7 @@ local function open(self, id, claims, writing)
   if writing and row.r.organizationId ~= store.organization then
     return nil, { refuse(403, "This referral belongs to another organization", "notOwner") }
   end
-  return row
+  return writing and row or seen
 end
 
 -- ---- reading
@@ -92,99 +94,13 @@ local function get(self, _, claims, id)
   return whole(self, row)
 end
 
--- What a filter sees of a row: the stored members and those that are derived.
-local function candidate(row, view)
-  return setmetatable({ type = view.type, direction = view.direction }, { __index = row.r })
-end
-
-local function shared_engagements(all)
-  local out = {}
-  for _, row in ipairs(all) do
-    if row.r.organizationId == store.microsoft then out[row.r.engagementId] = true end
-  end
-  return out
-end
-
-local function chosen(self, plan, claims)
-  local all = plan.engagement and self.rows:engagement(plan.engagement) or self.rows:all()
-  local out = {}
-  local shared = shared_engagements(all)
-  for _, row in ipairs(all) do
-    local ours = row.r.organizationId == store.organization
-    if self.rows:visible(row) and may_see(self, row, claims)
-      and (ours or plan.related or self.env.switch "list_related") then
-      local view = view_of(self, row, shared[row.r.engagementId] or false)
-      local c = candidate(row, view)
-      if plan.test(c) then out[#out + 1] = { row = row, view = view, key = row.r } end
-    end
-  end
-  table.sort(out, function(a, b) return plan.less(a.key, b.key) end)
-  return out
-end
-
-local KNOWN_OPTIONS = { ["$filter"] = true, ["$orderby"] = true, ["$select"] = true,
-  ["$top"] = true,
-  ["$skip"] = true, ["$count"] = true, ["$skiptoken"] = true }
-
--- The plan of a list from its query; a skip token carries the first page's query and the place.
-local function plan_of(self, query)
-  local o = filter.options(query)
-  for name in pairs(o) do
-    if name:sub(1, 1) == "$" and not KNOWN_OPTIONS[name] then
-      return nil, name .. " is not supported"
-    end
-  end
-  local token, from = o["$skiptoken"], nil
-  if token then
-    local text = host.crypto.unbase64(token, true)
-    local place = text and json.decode(text)
-    if type(place) ~= "table" or type(place.query) ~= "string"
-      or math.type(place.from) ~= "integer" then
-      return nil, "the skip token is not valid"
-    end
-    o, from = filter.options(place.query), place.from
-    query = place.query
-  end
-  local asked = o["$filter"] or ""
-  local plan = { query = query, related = asked:find("engagementId", 1, true) ~= nil,
-    engagement = asked:lower():match("^engagementid eq '?([%x-]+)'?$") }
-  local problem
-  plan.test, problem = filter.filter(o["$filter"], self.env.switch "filter_dates")
-  if problem then return nil, problem end
-  plan.less, problem = filter.order(o["$orderby"])
-  if problem then return nil, problem end
-  plan.cut, problem = filter.select(o["$select"], shape.schema.names)
-  if problem then return nil, problem end
-  plan.top, problem = filter.count(o["$top"], 1)
-  if problem then return nil, problem end
-  plan.from, problem = filter.count(o["$skip"], 0)
-  if problem then return nil, problem end
-  plan.start = plan.from or 0
-  plan.from = from or plan.start
-  return plan
-end
-
-local function next_link(self, plan, from)
-  local token = host.crypto.base64(json.encode { query = plan.query or "", from = from }, true)
-  local odd = self.env.switch "live_quirks" and self.env.switch "odd_next_link"
-  local address = odd and "http://api.partner.microsoft.com/v1.0/referrals"
-    or self.env.base.partner .. ROOT
-  return address .. "?$skiptoken=" .. token
-end
-
-local function list(self, req, claims)
-  local plan, problem = plan_of(self, req.query)
-  if not plan then return refuse(400, problem, "invalidQuery") end
-  local found = chosen(self, plan, claims)
-  local last = math.min(#found, plan.top and plan.start + plan.top or #found)
-  local till = math.min(last, plan.from + self.env.switch "page_size")
-  local value = json.array {}
-  for i = plan.from + 1, till do
-    local shown = shape.show(found[i].row.r, found[i].view)
-    value[#value + 1] = plan.cut(shown)
-  end
-  return 200, {}, { ["@odata.context"] = CONTEXT, ["@odata.count"] = #found, value = value,
-    ["@odata.nextLink"] = till < last and next_link(self, plan, till) or nil }
+local function listed(self, req, claims)
+  local page, problem = list.page(self, req.query, { address = self.env.base.partner .. ROOT,
+    may = function(row) return may_see(self, row, claims) end,
+    view = function(row) return view_of(self, row) end })
+  if not page then return refuse(400, problem, "invalidQuery") end
+  return 200, {}, { ["@odata.context"] = CONTEXT, ["@odata.count"] = page.count,
+    value = page.value, ["@odata.nextLink"] = page.next }
 end
 
 -- ---- writing
@@ -202,11 +118,6 @@ local function aims_at_microsoft(r)
     end
   end
   return false
-end
-
-local function hidden_until(self)
-  local lag = self.env.switch "read_lag_ms"
-  return lag > 0 and self.env.now() + lag or nil
 end
 
 -- Microsoft's copy of a deal of ours.
@@ -228,7 +139,7 @@ local function invite(self, r)
   r.inviteContext = r.inviteContext or {}
   r.inviteContext.invitedBy = { organizationId = store.organization,
     organizationName = store.organization_name }
-  return whole(self, self.rows:add(r, hidden_until(self)), self.env.switch "post_status")
+  return whole(self, self.rows:add(r), self.env.switch "post_status")
 end
 
 local function read_body(req)
@@ -266,14 +177,14 @@ local function create(self, req)
   r.organizationId, r.status, r.substatus = store.organization, "Active", "Accepted"
   r.acceptedDateTime = dates.text(self.env.now())
   if r.inviteContext then r.inviteContext.invitedBy = nil end
-  return whole(self, self.rows:add(r, hidden_until(self)), self.env.switch "post_status")
+  return whole(self, self.rows:add(r), self.env.switch "post_status")
 end
 
 -- What forbids the step from row.r to r, whoever takes it; may put frozen fields back into r.
 local function step_problem(self, row, r)
   local problem = rules.move_problem(row.r, r, self.env.switch)
   if problem then return problem, "invalidStatus" end
-  local shared = self.rows:copy_of(row.id, store.microsoft) ~= nil
+  local shared = self.rows:shared(row.r)
   local field = rules.thaws(row.r, r, shared, self.env.switch "immutable")
   if field then return field .. " can not be changed any more", "immutableField" end
   return nil
@@ -318,11 +229,21 @@ local function names_links(body)
   return false
 end
 
+-- Takes out of a body what it gives back unchanged of the state: it may be one nobody can send.
+local function without_state(row, body)
+  local out = {}
+  for name, v in pairs(body) do
+    local low = tostring(name):lower()
+    if not ((low == "status" or low == "substatus") and v == row.r[low]) then out[name] = v end
+  end
+  return out
+end
+
 -- The resource that a PUT body means: what came back as shown is as stored, read-only members stay.
 local function replaced(self, row, body)
-  local r, problem = shape.read(body)
+  local r, problem = shape.read(without_state(row, body))
   if not r then return nil, problem end
-  local shown = shape.read(shape.show(row.r, view_of(self, row)))
+  local shown = shape.read(without_state(row, shape.show(row.r, view_of(self, row))))
   r = shape.unshow(r, shown, row.r)
   for _, name in ipairs(rules.read_only) do r[name] = row.r[name] end
   r.status, r.substatus = r.status or row.r.status, r.substatus or row.r.substatus
@@ -342,7 +263,7 @@ local function put(self, req, claims, id)
   if names_links(body) then return refuse(400, "links must not be sent", "validationFailed") end
   local r, problem = replaced(self, row, body)
   if not r then return refuse(400, problem, "validationFailed") end
-  refusal = lacks(self, r, self.rows:copy_of(row.id, store.microsoft) ~= nil)
+  refusal = lacks(self, r, self.rows:shared(row.r))
   if refusal then return table.unpack(refusal, 1, 3) end
   local code
   problem, code = step_problem(self, row, r)
@@ -379,7 +300,7 @@ local function has_mfa(claims)
 end
 
 local ONE = { GET = get, PATCH = patch, PUT = put }
-local MANY = { GET = list, POST = create }
+local MANY = { GET = listed, POST = create }
 
 local function referrals(self, req)
   local id = req.path:match("^" .. ROOT:gsub("%.", "%%.") .. "/([^/]+)$")

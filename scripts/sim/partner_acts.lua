@@ -46,10 +46,12 @@ local function set_plain(r, name, v)
   shape.set(r, names, value)
 end
 
+-- A list as it is, as JSON text, or as words between commas.
 local function list_of(v)
-  if type(v) == "table" then return v end
+  local read = type(v) == "string" and v:find("^[%[{]") and json.decode(v) or v
+  if type(read) == "table" then return read end
   local out = {}
-  for word in tostring(v):gmatch("[^,]+") do out[#out + 1] = word end
+  for word in tostring(read):gmatch("[^,]+") do out[#out + 1] = word end
   return out
 end
 
@@ -67,11 +69,21 @@ local function person(p)
     title = p.title }
 end
 
+-- Somebody of whom only the e-mail is given: "bo.berg@partner.example" is Bo Berg.
+local function person_of(v)
+  if type(v) == "table" then return v.firstName and shape.copy(v) or person(v) end
+  local first, last = v:match("^(%a+)%.?(%a*)")
+  local function capital(text) return (text:gsub("^%l", string.upper)) end
+  return person { first_name = capital(first or "Ann"), phone = "+81520000003", email = v,
+    last_name = last and last ~= "" and capital(last) or "Member" }
+end
+
 local CONTACT = { first_name = "Mio", last_name = "Hoshino", phone = "+81520000001",
   email = "mio@hoshino.example", title = "Plant manager" }
 
--- A whole deal to begin with; everything can be given otherwise.
-local function template(now)
+--- A whole deal to begin with; everything can be given otherwise.
+---@param now integer
+function M.template(now)
   return {
     name = "Plant sensor rollout", qualification = "SalesQualified",
     customerProfile = { name = "Hoshino Parts KK", size = "251to1000employees", ids = json.array {},
@@ -95,13 +107,14 @@ local SPECIAL = {
     shape.set(r, { "details", "requirements", "solutions" }, solutions_of(v))
   end,
   contact = function(r, v)
-    local p = {}
-    for name, given in pairs(CONTACT) do p[name] = v[name] or given end
+    local p, given = {}, type(v) == "table" and v or list_of(v)
+    for name, usual in pairs(CONTACT) do p[name] = given[name] or usual end
+    p.email = given[1] or p.email
     r.customerProfile.team = json.array { person(p) }
   end,
   team = function(r, v)
     r.team = json.array {}
-    for i, p in ipairs(v) do r.team[i] = p.firstName and shape.copy(p) or person(p) end
+    for i, p in ipairs(list_of(v)) do r.team[i] = person_of(p) end
   end,
   help = function(r, v)
     r.inviteContext = r.inviteContext or {}
@@ -125,7 +138,7 @@ local function flatten(args)
 end
 
 local function deal(self, args)
-  local r = template(self.env.now())
+  local r = M.template(self.env.now())
   for name, v in pairs(flatten(args)) do
     local problem
     if SPECIAL[name] then SPECIAL[name](r, v)
@@ -244,6 +257,23 @@ local function microsoft_join(self, args)
   return brief(self.rows:add(microsoft_copy(own.r, args)))
 end
 
+-- What the portal does when our user turns sharing on, or asks Microsoft for help.
+local function upgrade(self, args)
+  local own, problem = copy_of(self, args, store.organization)
+  if not own then return nil, problem end
+  local r = shape.copy(own.r)
+  r.consent.consentToShareReferralWithMicrosoftSellers = true
+  local need = args.help and rules.lacks(r, true, self.env.switch, self.env.now())
+  if need then return nil, need.field .. ": " .. need.text end
+  if args.help and self.rows:shared(own.r) then return nil, "Microsoft has its copy already" end
+  local out
+  out, problem = change(self, args, store.organization, function(new)
+    new.consent.consentToShareReferralWithMicrosoftSellers = true
+  end)
+  if out and args.help then out.microsoft_id = self.rows:add(microsoft_copy(r, args)).id end
+  return out, problem
+end
+
 local function microsoft_accept(self, args)
   return change(self, args, store.microsoft, function(r)
     r.status, r.substatus = "Active", "Accepted"
@@ -273,6 +303,33 @@ local function edit(self, args)
       if problem then return problem end
     end
   end)
+end
+
+-- Anything anywhere, unchecked: what the service may send and nobody knows yet.
+local function set_raw(self, args)
+  local organization = args.copy == "microsoft" and store.microsoft or store.organization
+  local row, problem = copy_of(self, args, organization)
+  if not row then return nil, problem end
+  if not args.path then return nil, "path=a/b/c is needed" end
+  local value = args.value
+  if type(value) == "string" then
+    local read = json.decode(value)
+    if read ~= nil then value = read end
+  end
+  local r = shape.copy(row.r)
+  if value == json.null then value = nil end
+  shape.set(r, path_of(args.path), value)
+  return brief(self.rows:change(row, r))
+end
+
+local function set_state(self, args)
+  local organization = args.copy == "microsoft" and store.microsoft or store.organization
+  local row, problem = copy_of(self, args, organization)
+  if not row then return nil, problem end
+  local r = shape.copy(row.r)
+  r.status, r.substatus = args.status or r.status, args.substatus or r.substatus
+  r.statusReason = args.reason or r.statusReason
+  return brief(self.rows:change(row, r))
 end
 
 local ENDS = { won = "Won", lost = "Lost", declined = "Declined", error = "Error" }
@@ -309,7 +366,16 @@ M.acts = {
     help = "our user makes a deal in the portal: name= value= currency= closing_date= notes= "
       .. "customer= country= solutions=ID,ID visible= help= ..." },
   edit = { run = edit,
-    help = "our user edits a deal: id= and name= value= notes= details/currency= ..." },
+    help = "our user edits a deal: id= and name= value= currency= closing_date= notes= campaign= "
+      .. "solutions=ID,ID team=E-MAIL,E-MAIL contact.first_name= visible= help= details/... "
+      .. "[copy=microsoft]" },
+  upgrade = { run = upgrade,
+    help = "our user shares a deal with Microsoft: id=; with help= [help_notes=] as a co-sell" },
+  ["set-raw"] = { run = set_raw,
+    help = "a copy says anything anywhere, unchecked: id= path=a/b value=JSON [copy=microsoft]" },
+  ["set-state"] = { run = set_state,
+    help = "a copy gets any state, unchecked: id= [status=] [substatus=] [reason=] "
+      .. "[copy=microsoft]" },
   close = { run = close, help = "our user closes a deal: ID won|lost|declined|error [reason=]" },
   accept = { run = moving(store.organization, "Active", "Accepted"),
     help = "our user accepts: id=" },

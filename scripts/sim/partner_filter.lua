@@ -127,6 +127,7 @@ local function comparison(s)
   end
   local want = LITERAL[kind](s)
   if kind == "email" then return has_member(want) end
+  if kind == "date" then s.bounds[#s.bounds + 1] = { field = field, op = op, ms = want } end
   return function(row)
     local have = value_of(row, field)
     if have == nil then return false end
@@ -159,38 +160,41 @@ function conjunction(s)
   end
 end
 
---- A test of rows for a filter text.
+--- A test of rows for a filter text, and its bounds of dates: every row that passes keeps them
+--- (there is no `or`).
 ---@param text string|nil
 ---@param ranges boolean whether dates may be compared by gt ge lt le
 ---@return (fun(row: table): boolean)|nil test, string|nil problem
+---@return { field: string, op: string, ms: integer }[]|nil bounds
 function M.filter(text, ranges)
-  if text == nil then return function() return true end end
+  if text == nil then return function() return true end, nil, {} end
   local words, problem = words_of(text)
   if not words then return nil, problem end
-  local state = { words = words, at = 1, ranges = ranges }
+  local state = { words = words, at = 1, ranges = ranges, bounds = {} }
   local ok, result = pcall(conjunction, state)
   if not ok then
     if type(result) == "table" then return nil, result.problem end
     error(result, 0)
   end
   if words[state.at] then return nil, "'" .. words[state.at].text .. "' not expected" end
-  return result
+  return result, nil, state.bounds
 end
 
---- A comparison for table.sort; ties by id, so that pages never overlap.
----@return (fun(a: table, b: table): boolean)|nil less, string|nil problem
+--- An order of rows: by a date, ties by id, so that pages never overlap.
+---@return { field: string, way: "up"|"down", less: fun(a: table, b: table): boolean }|nil order
+---@return string|nil problem
 function M.order(text)
   local field, way = (text or "createdDateTime asc"):match("^%s*(%a+)%s*(%a*)%s*$")
   if field ~= "createdDateTime" and field ~= "updatedDateTime" then
     return nil, "$orderby knows createdDateTime and updatedDateTime"
   end
   if way ~= "" and way ~= "asc" and way ~= "desc" then return nil, "asc or desc is expected" end
-  return function(a, b)
+  local down = way == "desc"
+  return { field = field, way = down and "down" or "up", less = function(a, b)
+    if down then a, b = b, a end
     local x, y = a[field], b[field]
-    if x == y then return a.id < b.id end
-    if way == "desc" then return x > y end
-    return x < y
-  end
+    return x < y or (x == y and a.id < b.id)
+  end }
 end
 
 --- Cuts a shown referral to the members named (nil: all).

@@ -1,5 +1,6 @@
 -- The stored referrals: rows in host.docs, one a referral, and what every change of one brings
--- about: a new tag, a new updatedDateTime, an event. Also the expiry of what nobody answered.
+-- about: a new tag, a new updatedDateTime, an event. Also the expiry of what nobody answered, and
+-- what a reader sees who lags behind (the switches read_lag_ms, stale_reads_ms).
 -- Owns the collection "referral". Checks no rule: its callers have.
 local dates = require "sim.dates"
 local rules = require "sim.partner_rules"
@@ -14,6 +15,8 @@ M.microsoft = "msft"
 local COLLECTION = "referral"
 local DAY = 86400000
 local PART = 500
+-- Where the indexed texts of a row stand among its keys.
+local KEY = { engagementId = 1, createdDateTime = 2, status = 3, updatedDateTime = 4 }
 
 ---@class sim.row
 ---@field id string
@@ -24,22 +27,32 @@ local PART = 500
 ---@param env table
 ---@param fire fun(event: string, id: string, tag: integer) tells of a change
 function M.new(env, fire)
-  return setmetatable({ env = env, fire = fire }, M)
+  return setmetatable({ env = env, fire = fire, before = {} }, M)
 end
 
 local function put(row)
   local r = row.r
   row.tag = host.docs.put(COLLECTION, row.id, { r = r, hidden_until = row.hidden_until },
-    { r.engagementId, r.organizationId, r.status, r.externalReferenceId })
+    { r.engagementId, r.createdDateTime, r.status, r.updatedDateTime })
+end
+
+--- Stores the JSON text of an active referral as it is and tells nobody (deals made in bulk).
+function M.place(id, engagement, made, text)
+  return host.docs.put(COLLECTION, id, '{"r":' .. text .. "}", { engagement, made, "Active", made })
 end
 
 local function event_of(row, what)
   return (row.r.organizationId == M.organization and "referral-" or "related-referral-") .. what
 end
 
+local function hidden_until(self)
+  local lag = self.env.switch "read_lag_ms"
+  return lag > 0 and self.env.now() + lag or nil
+end
+
 --- Stores a new referral. The caller gives everything but ids, owner's name and dates.
 ---@return sim.row
-function M:add(r, hidden_until)
+function M:add(r)
   local now = dates.text(self.env.now())
   r.id = r.id or self.env.uuid():lower()
   r.engagementId = r.engagementId or self.env.uuid():lower()
@@ -48,15 +61,25 @@ function M:add(r, hidden_until)
   if r.status == "New" then
     r.expirationDateTime = dates.text(self.env.now() + rules.days_to_answer * DAY)
   end
-  local row = { id = r.id, r = r, hidden_until = hidden_until }
+  local row = { id = r.id, r = r, hidden_until = hidden_until(self) }
   put(row)
   self.fire(event_of(row, "created"), row.id, row.tag)
   return row
 end
 
+-- Keeps the version that goes, for readers who see it a while longer.
+local function keep(self, row)
+  local stale = self.env.switch "stale_reads_ms"
+  if stale == 0 then return end
+  local kept = self.before[row.id] or {}
+  self.before[row.id] = kept
+  kept[#kept + 1] = { id = row.id, tag = row.tag, r = row.r, till = self.env.now() + stale }
+end
+
 --- Stores a changed referral.
 ---@return sim.row
 function M:change(row, r)
+  keep(self, row)
   rules.stamp(row.r, r, self.env.now())
   r.updatedDateTime = dates.text(self.env.now())
   row.r = r
@@ -80,6 +103,25 @@ local function aged(self, row)
   return row
 end
 
+--- The versions that lagging readers still see, by id.
+---@return table<string, sim.row>
+function M:stale()
+  local out, now = {}, self.env.now()
+  for id, kept in pairs(self.before) do
+    while kept[1] and kept[1].till <= now do table.remove(kept, 1) end
+    if not kept[1] then self.before[id] = nil end
+    out[id] = kept[1]
+  end
+  return out
+end
+
+--- What a reader sees of a row now: the row, an older version, or nil: not there yet.
+---@return sim.row|nil
+function M:seen(row)
+  if row.hidden_until and row.hidden_until > self.env.now() then return nil end
+  return self:stale()[row.id] or row
+end
+
 local function row_of(self, found)
   return aged(self, { id = found.id, tag = found.tag, r = found.body.r,
     hidden_until = found.body.hidden_until })
@@ -93,11 +135,11 @@ function M:get(id)
 end
 
 -- In parts: the rows of one answer have to fit in one decoded text.
-local function all(self, at, key)
+local function all(self, field, key)
   local out, after = {}, nil
   repeat
     local part = host.docs.find(COLLECTION,
-      { at = key and at, key = key, after = after, most = PART })
+      { at = field and KEY[field], key = key, after = after, most = PART })
     for _, found in ipairs(part) do
       out[#out + 1], after = row_of(self, found), found.id
     end
@@ -106,9 +148,38 @@ local function all(self, at, key)
 end
 
 --- All copies of one deal; all rows; the sweep over rows that wait for an answer.
-function M:engagement(id) return all(self, 1, id) end
+function M:engagement(id) return all(self, "engagementId", id) end
 function M:all() return all(self) end
-function M:expire() return all(self, 3, "New") end
+function M:expire() return all(self, "status", "New") end
+function M.count() return host.docs.count(COLLECTION) end
+
+--- The rows in order of a date, then id: those behind (date, id) on that way, however many there
+--- are, read by `most` at a time.
+---@param field "createdDateTime"|"updatedDateTime"
+---@param way "up"|"down"
+---@return fun(): sim.row|nil
+function M:along(field, way, date, id, most)
+  local part, i, ended = {}, 0, false
+  return function()
+    i = i + 1
+    if i > #part and not ended then
+      part = host.docs.find(COLLECTION,
+        { at = KEY[field], order = way, key = date, after = id, most = most })
+      i, ended = 1, #part < most
+      local last = part[#part]
+      if last then date, id = last.body.r[field], last.id end
+    end
+    return part[i] and row_of(self, part[i])
+  end
+end
+
+--- Whether Microsoft holds a copy in a referral's engagement.
+function M:shared(r)
+  for _, other in ipairs(self:engagement(r.engagementId)) do
+    if other.r.organizationId == M.microsoft then return true end
+  end
+  return false
+end
 
 --- The copy of a deal that belongs to an organisation, from any copy's id or the engagement's.
 ---@return sim.row|nil
@@ -117,11 +188,6 @@ function M:copy_of(id, organization)
   for _, other in ipairs(self:engagement(row and row.r.engagementId or id:lower())) do
     if other.r.organizationId == organization then return other end
   end
-end
-
---- Whether the API shows a row already.
-function M:visible(row)
-  return not row.hidden_until or row.hidden_until <= self.env.now()
 end
 
 return M

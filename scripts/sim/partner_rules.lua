@@ -22,16 +22,18 @@ local NEEDS_REASON = { Lost = true, Declined = true, Error = true }
 --- A problem text if a referral may not go from `old` to `new`.
 ---@return string|nil
 function M.move_problem(old, new, switch)
+  local moved = old.status ~= new.status or old.substatus ~= new.substatus
+  if not moved then return nil end -- whatever it is: the service may know more than this list
   local to = M.states[new.status]
   if not to then return "status " .. tostring(new.status) .. " is not one to choose" end
   if not to.sub[new.substatus] then
     return string.format("substatus %s does not fit status %s", tostring(new.substatus), new.status)
   end
-  if not M.states[old.status].next[new.status] then
+  local from = M.states[old.status]
+  if from and not from.next[new.status] then
     return string.format("status %s may not become %s", old.status, new.status)
   end
-  local moved = old.status ~= new.status or old.substatus ~= new.substatus
-  if moved and NEEDS_REASON[new.substatus] and switch "require_reason"
+  if NEEDS_REASON[new.substatus] and switch "require_reason"
     and (new.statusReason or "") == "" then
     return "statusReason is required for substatus " .. new.substatus
   end

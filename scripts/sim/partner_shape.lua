@@ -222,53 +222,57 @@ local ESCAPES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quo
 local TRACKED = { "microsoftMsxId", "microsoftUSFedOpportunityId", "microsoftUSFedLeadId",
   "migratedPSCDealId", "migratedPSCPartnerDealId" }
 
--- The oddities of a row follow from its id alone, so that each reading shows the same (FNV-1a).
-local function die(id, about, sides)
-  local h = 2166136261
-  for c in (id .. ":" .. about):gmatch(".") do h = ((h ~ c:byte()) * 16777619) & 0xffffffff end
-  return (h >> 7) % sides
+-- FNV-1a over a text, going on from h.
+local function mixed(h, text)
+  for i = 1, #text do h = ((h ~ text:byte(i)) * 16777619) & 0xffffffff end
+  return h
 end
 
 local function escape(text) return text and (text:gsub("[&<>\"']", ESCAPES)) end
 
-local function odd_date(id, name, text)
-  if not text then return nil end
-  local ms = dates.parse(text)
-  local tail = ms % 1000 == 0 and "0000" or string.format("%04d", die(id, name .. "tail", 10000))
-  return dates.text(ms, die(id, name, 8), "Z", tail)
+-- How a view rolls: always the odd one; or each row its own way, which follows from its id alone,
+-- so that each reading shows the same.
+local function roll_of(view, id)
+  if view.always then return function() return 0 end end
+  local begun = mixed(2166136261, id .. ":")
+  return function(about, sides) return (mixed(begun, about) >> 7) % sides end
 end
 
-local function odd_dates(out, id)
-  for _, name in ipairs(DATES) do
-    if type(out[name]) == "string" then out[name] = odd_date(id, name, out[name]) end
+local function odd_dates(out, roll, digits)
+  local function odd(name, text)
+    if type(text) ~= "string" then return text end
+    local ms = dates.parse(text)
+    local tail = ms % 1000 == 0 and "0000" or string.format("%04d", roll(name .. "tail", 10000))
+    return dates.text(ms, digits or roll(name, 8), "Z", tail)
   end
-  out.details.closingDateTime = odd_date(id, "closing", out.details.closingDateTime)
+  for _, name in ipairs(DATES) do out[name] = odd(name, out[name]) end
+  out.details.closingDateTime = odd("closing", out.details.closingDateTime)
 end
 
-local function odd_text(out, id)
-  if die(id, "html", 2) == 0 then
+local function odd_text(out, roll)
+  if roll("html", 2) == 0 then
     out.name = escape(out.name)
     out.customerProfile.name = escape(out.customerProfile.name)
     out.details.notes = escape(out.details.notes)
   end
   local address = out.customerProfile.address
-  if die(id, "region", 2) == 0 and address and address.state then
+  if roll("region", 2) == 0 and address and address.state then
     address.region, address.state = address.state, json.null
   end
 end
 
-local function odd_members(out, id)
+local function odd_members(out, roll)
   for _, name in ipairs(NULLS) do
-    if out[name] == json.null and die(id, name, 2) == 0 then out[name] = nil end
+    if out[name] == json.null and roll(name, 2) == 0 then out[name] = nil end
   end
-  if out.externalReferenceId == json.null and die(id, "empty", 2) == 0 then
+  if out.externalReferenceId == json.null and roll("empty", 2) == 0 then
     out.externalReferenceId = ""
   end
-  if #out.customerProfile.ids == 0 and die(id, "ids", 2) == 0 then out.customerProfile.ids = {} end
+  if #out.customerProfile.ids == 0 and roll("ids", 2) == 0 then out.customerProfile.ids = {} end
   local more = out.details.requirements.additionalRequirements
-  if not next(more.iot) then more.iot = ({ json.null, {} })[die(id, "iot", 2) + 1] end
-  out.lastRunId = ({ json.null, "", { ValueKind = 1 } })[die(id, "run", 3) + 1]
-  if out.direction == "Outgoing" and die(id, "direction", 2) == 0 then
+  if not next(more.iot) then more.iot = ({ json.null, {} })[roll("iot", 2) + 1] end
+  out.lastRunId = ({ json.null, "", { ValueKind = 1 } })[roll("run", 3) + 1]
+  if out.direction == "Outgoing" and roll("direction", 2) == 0 then
     out.direction = "Incoming"
   end
 end
@@ -324,17 +328,25 @@ end
 
 --- A stored referral as an answer shows it.
 ---@param r table stored
----@param view { tag: integer, type: string, direction: string, odd: boolean }
+---@class sim.view
+---@field tag integer
+---@field type string
+---@field direction string
+---@field odd boolean
+---@field always boolean|nil  odd in every way
+---@field digits integer|nil  of dates
+---@param view sim.view
 function M.show(r, view)
   local out = M.copy(r)
   out.type, out.direction, out.eTag = view.type, view.direction, M.etag(view.tag)
   fill(out)
+  local roll = roll_of(view, r.id)
   if view.odd then
-    odd_dates(out, r.id)
-    odd_text(out, r.id)
-    odd_members(out, r.id)
+    odd_dates(out, roll, view.digits)
+    odd_text(out, roll)
+    odd_members(out, roll)
   end
-  out.links = links(r, view.odd and die(r.id, "links", 2) == 0)
+  out.links = links(r, view.odd and roll("links", 2) == 0)
   return out
 end
 

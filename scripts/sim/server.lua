@@ -1,6 +1,7 @@
 -- The practice environment as it is served: one clock, one set of switches and faults, three
 -- listeners (token service, Partner Center, CRM) and the control socket that `cosell sim act ...`
 -- talks to. Owns the env that the services share. Knows no rule of any service.
+local bulk = require "sim.bulk"
 local faults = require "sim.faults"
 local keys = require "sim.keys"
 local organization = require("sim.partner_rows").organization
@@ -13,6 +14,7 @@ M.__index = M
 
 local SLICE_MS = 250 -- how soon a timer notices that the practice clock was moved
 local SWEEP_MS = 60000
+local PART = 500
 local SECRET_MODE = 0x180 -- 0600
 
 -- ---- the env
@@ -89,10 +91,12 @@ end
 local function help_of(self)
   local out = {}
   for _, acts in ipairs { self.partner.acts, tokens.acts } do
-    for name, act in pairs(acts) do out[#out + 1] = string.format("%-20s %s", name, act.help) end
+    for name, act in pairs(acts) do out[#out + 1] = string.format("%-24s %s", name, act.help) end
+  end
+  for name, help in pairs(require("sim.crm_act").help()) do
+    out[#out + 1] = string.format("crm.%-20s %s", name, help)
   end
   table.sort(out)
-  out[#out + 1] = "in the CRM: " .. table.concat(require("sim.crm_act").names(), " ")
   return table.concat(out, "\n") .. "\n", 0
 end
 
@@ -104,19 +108,27 @@ local function act(self, words)
   return json.pretty(result) .. "\n", 0
 end
 
+-- The bodies of a collection, read in parts: one text holds only so many.
+local function all_of(collection)
+  local out, after = json.array {}, nil
+  repeat
+    local part = host.docs.find(collection, { after = after, most = PART })
+    for _, row in ipairs(part) do out[#out + 1], after = row.body, row.id end
+  until #part < PART
+  return out
+end
+
 -- A table of the CRM (opportunities unless named), or the row with that id.
 local function crm_text(words)
   local tables = require("sim.crm_schema").tables
   local name = words[2] or "opportunity"
   local id = words[3] or (not tables[name] and name or nil)
-  local out = {}
-  for logical in pairs(id and tables or { [name] = true }) do
-    for _, row in ipairs(host.docs.find("crm:" .. logical, {})) do
-      if not id or row.id == id:lower() then out[#out + 1] = row.body end
-    end
+  if not id then return json.pretty(all_of("crm:" .. name)) .. "\n" end
+  for logical in pairs(tables) do
+    local row = host.docs.get("crm:" .. logical, id:lower())
+    if row then return json.pretty(row) .. "\n" end
   end
-  if id then return out[1] and json.pretty(out[1]) .. "\n", "no row " .. id end
-  return json.pretty(json.array(out)) .. "\n"
+  return nil, "no row " .. id
 end
 
 local function show(self, words)
@@ -178,13 +190,10 @@ end
 
 -- Stored rows as they are: "referral", or "crm:" and a table.
 local function rows(self, words)
-  local out = {}
-  if words[1] == "referral" then
-    for i, row in ipairs(self.partner.rows:all()) do out[i] = row.r end
-  else
-    for i, row in ipairs(host.docs.find(words[1] or "", {})) do out[i] = row.body end
-  end
-  return json.encode(json.array(out)) .. "\n", 0
+  if words[1] ~= "referral" then return json.encode(all_of(words[1] or "")) .. "\n", 0 end
+  local out = json.array {}
+  for i, row in ipairs(self.partner.rows:all()) do out[i] = row.r end
+  return json.encode(out) .. "\n", 0
 end
 
 -- What is still under way, for who waits until all is at rest.
@@ -288,7 +297,8 @@ local function sweep(self)
 end
 
 --- Serves all three on 127.0.0.1.
----@param options { ports: integer[], deals: integer|nil }
+---@param options { ports: integer[], deals: integer|nil, linked: boolean|nil, portal: string|nil,
+---                 say: nil|fun(text: string), organization: string|nil } see bulk.lua
 ---@return table|nil server, table|nil err
 function M.start(options)
   local self = setmetatable({ listeners = {}, running = true, writes = 0,
@@ -307,10 +317,8 @@ function M.start(options)
       return nil, err
     end
   end
-  self.crm.seed()
-  for i = 1, options.deals or 0 do
-    self.partner:act("portal-create", { name = "Practice deal " .. i, value = tostring(1000 * i) })
-  end
+  self.crm.seed(options.organization)
+  if options.deals then bulk.run(self, options) end
   sweep(self)
   return self
 end

@@ -27,26 +27,30 @@ local function wait_line(child, pattern, what)
   error(what .. " did not start:\n" .. table.concat(seen, "\n"), 0)
 end
 
-local function environment(more)
+local function environment(...)
   local out = { PATH = host.file.getenv("PATH"), HOME = host.file.getenv("HOME") }
   for _, name in ipairs { "COSELL_SCRIPTS", "COSELL_COMMANDS", "COSELL_SIM_KEYS" } do
     out[name] = host.file.getenv(name)
   end
-  for name, value in pairs(more or {}) do
-    out[name] = value
+  for _, more in ipairs { ... } do
+    for name, value in pairs(more) do
+      out[name] = value
+    end
   end
   return out
 end
 
 ---Starts the practice environment in a folder.
+---both: what the environments of both programs have besides, now and at every later start.
 ---@param o { dir: string, socket: string|nil, ports: string|nil, args: string[]|nil,
----           env: table|nil }
+---           env: table|nil, both: table|nil }
 function M.new(o)
-  local self = setmetatable({ dir = o.dir, socket = o.socket or o.dir .. "/sim.sock" }, M)
+  local self = setmetatable({ dir = o.dir, socket = o.socket or o.dir .. "/sim.sock",
+    both = o.both or {} }, M)
   local argv = { "sim", "--ports", o.ports or "0,0,0", "--socket", self.socket, "--profile-env",
     o.dir .. "/env" }
   table.move(o.args or {}, 1, #(o.args or {}), #argv + 1, argv)
-  self.sim = assert(host.child.start { argv = argv, env = environment(o.env) })
+  self.sim = assert(host.child.start { argv = argv, env = environment(self.both, o.env or {}) })
   local tokens, partner, crm
   wait_line(self.sim, "practice environment ready", "the practice environment")
   for line in self.sim:output():gmatch("[^\n]+") do
@@ -82,7 +86,7 @@ function M:host_start(o)
   self.host_options = o
   self.control = o.state .. ".sock"
   self.host = assert(host.child.start { argv = { "run", "--profile", o.profile },
-    env = environment(env) })
+    env = environment(self.both, env) })
   return self.host
 end
 

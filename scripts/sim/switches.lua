@@ -28,11 +28,18 @@ M.rows = {
   row("live_quirks", true, "odd but seen answers: fraction digits, escaped text, region for state, "
     .. "nulls and absences mixed, ids as {}, wrong direction, odd links"),
   row("odd_next_link", true, "with live_quirks: next link on http and without /engagements"),
+  row("quirks", "by_id", "with live_quirks: each row is odd in ways of its own, or all in all ways",
+    { "by_id", "always" }),
+  row("date_digits", "mixed", "with live_quirks: fraction digits of dates",
+    { "mixed", "0", "1", "2", "3", "4", "5", "6", "7" }),
   row("page_size", 100, "rows of a list page"),
   row("list_related", true, "the plain list holds Microsoft's copies too"),
   row("post_status", 200, "answer to a create: 200 or 201"),
   row("derived_type", true, "type follows consent and Microsoft's copy; false: echoed as sent"),
-  row("read_lag_ms", 0, "a created referral answers 404 and is not listed for so long"),
+  row("read_lag_ms", 0, "a new referral, whoever made it, answers 404 and is in no list for so "
+    .. "long"),
+  row("stale_reads_ms", 0, "reads and lists show a changed referral as it was, with its old tag, "
+    .. "for so long; If-Match is judged by the true one"),
   row("filter_dates", true, "$filter knows gt ge lt le on the two dates; false: 400"),
   -- what is refused
   row("require_solution", true, "a deal needs a solution with a valid id"),
@@ -68,6 +75,8 @@ M.rows = {
   -- the CRM
   row("changeset_if_none_match", true, "If-None-Match: * is honoured inside a change set"),
   row("changeset_error_id", true, "a failed change set answers with its bad part's Content-ID"),
+  row("future_delta", "empty", "answer to a delta link from the future (after restore-backup): an "
+    .. "empty page with a new link, or the error of an expired one", { "empty", "expired" }),
   row("closed_opportunity_edit", true, "a closed opportunity can be changed by PATCH"),
   row("batch_lf", false, "a batch with bare LF line ends is read"),
 }

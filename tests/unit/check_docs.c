@@ -130,6 +130,46 @@ static void check_rows(void)
 		stop();
 	}
 
+	CASE ("docs_find_goes_along_a_key_both_ways") {
+		start();
+		put_doc("c", "b", "1", "x", "2");
+		put_doc("c", "a", "2", "y", "2");
+		put_doc("c", "d", "3", "x", "1");
+		put_doc("c", "c", "4", "x", "3");
+		put_doc("c", "e", "5", "x", NULL);
+		put_doc("other", "f", "6", "x", "2");
+		finds((struct docs_query){.at = 3, .order = DOCS_UP},
+		      "d@3=3 k1=x k4=1; a@2=2 k1=y k4=2; b@1=1 k1=x k4=2; c@4=4 k1=x k4=3; ");
+		finds((struct docs_query){.at = 3, .order = DOCS_UP, .key = "2"},
+		      "a@2=2 k1=y k4=2; b@1=1 k1=x k4=2; c@4=4 k1=x k4=3; ");
+		finds(
+			(struct docs_query){
+				.at = 3, .order = DOCS_UP, .key = "2", .after = "a", .most = 1},
+			"b@1=1 k1=x k4=2; ");
+		finds(
+			(struct docs_query){
+				.at = 3, .order = DOCS_DOWN, .key = "2", .after = "b", .most = 2},
+			"a@2=2 k1=y k4=2; d@3=3 k1=x k4=1; ");
+		finds((struct docs_query){.at = 3, .order = DOCS_DOWN, .key = "~"},
+		      "c@4=4 k1=x k4=3; b@1=1 k1=x k4=2; a@2=2 k1=y k4=2; d@3=3 k1=x k4=1; ");
+		finds((struct docs_query){.at = 1, .order = DOCS_UP}, "");
+		stop();
+	}
+
+	CASE ("docs_put_back_keeps_the_tag_it_had") {
+		start();
+		put_doc("c", "a", "1", NULL, NULL);
+		put_doc("c", "a", "2", NULL, NULL);
+		struct err e;
+		struct doc in = {.id = "b", .body = "3", .tag = 1};
+		int64_t tag = -1;
+		CHECK(docs_put(s, "c", &in, &tag, &e));
+		CHECK_INT(tag, 1);
+		doc_is("c", "b", "b@1=3; ");
+		CHECK_INT(put_doc("c", "d", "4", NULL, NULL), 3); /* the counter did not move */
+		stop();
+	}
+
 	CASE ("docs_find_stops_when_told") {
 		start();
 		put_doc("c", "a", "stop", NULL, NULL);

@@ -142,6 +142,35 @@ void check_loop(void)
 		CHECK(pump(l, pump_flag, &s.fired, 5000));
 		loop_free(l);
 	}
+	CASE ("loop_skip_brings_what_is_pending_so_much_nearer") {
+		struct loop *l = new_loop();
+		bool soon = false, late = false, real = false, idle = false;
+		struct loop_timer *s = loop_timer_new(l, set_flag, &soon);
+		struct loop_timer *t = loop_timer_new(l, set_flag, &late);
+		struct loop_timer *r = loop_timer_new(l, set_flag, &real);
+		struct loop_timer *i = loop_timer_new(l, set_flag, &idle);
+		loop_timer_real(r);
+		loop_timer_set(s, 60000);
+		loop_timer_set(t, 3600000);
+		loop_timer_set(r, 60000);
+		loop_timer_set(i, 60000);
+		loop_timer_clear(i);
+		loop_skip(l, 59000);
+		CHECK(!pump(l, pump_flag, &soon, 30));
+		loop_skip(l, 1000);
+		CHECK(pump(l, pump_flag, &soon, 5000));
+		CHECK(!late && !real && !idle);
+		loop_skip(l, 3600000);
+		CHECK(pump(l, pump_flag, &late, 5000));
+		CHECK(!real && !idle);
+		soon = false;
+		loop_timer_free(s); /* out of the middle and off the ends of the list */
+		loop_timer_free(i);
+		loop_timer_free(r);
+		loop_skip(l, 1000);
+		loop_timer_free(t);
+		loop_free(l);
+	}
 	CASE ("loop_fd_tells_what_is_ready") {
 		struct loop *l = new_loop();
 		int pair[2];

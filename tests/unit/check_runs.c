@@ -66,6 +66,31 @@ static bool check_fields(void *arg, const struct run *row)
 	return false;
 }
 
+static void add_outcome(const char *flow, int64_t at_ms, const char *outcome, const char *detail)
+{
+	struct err e;
+	struct run in = {.at_ms = at_ms, .flow = flow, .outcome = outcome, .detail = detail};
+	int64_t id = 0;
+	CHECK(runs_add(r, &in, &id, &e));
+}
+
+static bool join_flow(void *arg, const struct runs_flow *f)
+{
+	buf_addf(arg, "%s ok %d bad %d x%d %s; ", f->flow, (int)f->ok_ms, (int)f->failed_ms,
+		 (int)f->failed, f->detail ? f->detail : "-");
+	return true;
+}
+
+static void flows_are(int64_t since_ms, const char *want)
+{
+	struct err e;
+	struct buf b = {0};
+	CHECK(runs_flows(r, since_ms, join_flow, &b, &e));
+	char *got = buf_take(&b);
+	CHECK_STR(got ? got : "", want);
+	free(got);
+}
+
 void check_runs(void)
 {
 	CASE ("runs_add_keeps_every_field") {
@@ -105,6 +130,23 @@ void check_runs(void)
 		r = runs_new(d, 1); /* a profile that keeps fewer */
 		add(2);
 		are(0, 0, 0, "11:2 ");
+		stop();
+	}
+
+	CASE ("runs_flows_tells_the_last_good_and_the_last_failed_of_each") {
+		start(100);
+		flows_are(0, "");
+		add_outcome("in", 1, "created", NULL);
+		add_outcome("in", 2, "failed", "{\"text\":\"first\"}");
+		add_outcome("in", 3, "failed", "{\"text\":\"second\"}");
+		add_outcome("in", 4, "equal", NULL);
+		add_outcome("out", 5, "updated", NULL);
+		add_outcome("", 6, "failed", "{\"job\":\"tick\"}");
+		add_outcome("", 7, "equal", NULL);
+		flows_are(3, " ok 7 bad 0 x0 -; "
+			     "in ok 4 bad 3 x1 {\"text\":\"second\"}; "
+			     "out ok 5 bad 0 x0 -; "
+			     "tick ok 0 bad 6 x1 {\"job\":\"tick\"}; ");
 		stop();
 	}
 }
