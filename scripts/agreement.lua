@@ -3,6 +3,7 @@
 -- never sent; a value that was withheld, or an edit that came in between, does not become one.
 -- Owns bases, pending lines and the mapping's last answers; it must never ask a service.
 local canonical = require "canonical"
+local fields = require "fields"
 local links = require "links"
 
 local M = {}
@@ -10,6 +11,26 @@ local M = {}
 ---@return table crm, table partner  both bases; empty before the first agreement
 function M.bases(link)
   return host.store.base_get(link.id, "crm") or {}, host.store.base_get(link.id, "partner") or {}
+end
+
+---The fields in which a side differs from its base; nil: there is no base yet.
+---@param side "crm"|"partner"
+---@param now table  canonical, or a part of it
+---@param names table<string, true>|nil  the fields to look at; nil: all
+---@return string[]|nil
+function M.differs(link, side, now, names)
+  local base = host.store.base_get(link.id, side)
+  if not base then
+    return nil
+  end
+  local out = json.array {}
+  for _, field in ipairs(fields.rows) do
+    local looked_at = not names or names[field.name]
+    if looked_at and not canonical.same(field, now[field.name], base[field.name]) then
+      out[#out + 1] = field.name
+    end
+  end
+  return out
 end
 
 -- Rows of solutions do not name their deal once they are deleted: what we know of them stays.
@@ -36,23 +57,61 @@ function M.keep(link, crm, partner)
   return ok, err
 end
 
+---The base of a row that was made a while ago, and may have been edited since: what it was made of.
+---A text that the column cut is the row's own (rule 1).
+---@param crm table  canonical, as it is now
+---@param deal table  canonical, what it was made of
+function M.first(crm, deal)
+  local base = {}
+  for _, field in ipairs(fields.rows) do
+    local name = field.name
+    local made, is = deal[name], crm[name]
+    local cut = type(made) == "string" and type(is) == "string" and made:sub(1, #is) == is
+    base[name] = (field.to_crm == "update" and field.kind ~= "state" and not cut) and made or is
+  end
+  return base
+end
+
+local SIDE = { crm = "the CRM", partner = "Partner Center" }
+
+---Values that a side did not take, though it took the write: that field goes one way only (rule 1).
+---@param side "crm"|"partner"
+---@param now table  canonical, that side as it is after the write
+---@return string|nil  a line for the seller
+function M.ignored(side, plan, now)
+  local out = {}
+  for _, field in ipairs(fields.rows) do
+    local wanted = plan["to_" .. side][field.name]
+    local stayed = field.kind ~= "state" and canonical.same(field, now[field.name],
+      plan[side][field.name])
+    if wanted ~= nil and stayed and
+      not canonical.same(field, now[field.name], canonical.given(wanted)) then
+      out[#out + 1] = field.label
+    end
+  end
+  return #out > 0 and ("%s: %s keeps its own value, whatever is written"):format(
+    table.concat(out, ", "), SIDE[side]) or nil
+end
+
 ---The end of a turn: what is held back keeps its old base, so that it is still a change next time.
 ---@param plan Plan
 ---@param crm table  canonical, as it is now
 ---@param partner table
 ---@param written boolean  the row was written: notices that wait for a write have been given
 function M.settle(link, plan, crm, partner, written)
-  for _, item in ipairs(plan.held) do
-    if item.stays then
-      crm[item.field] = plan.crm_base[item.field]
-    end
+  crm.state = plan.half_way or crm.state
+  for name in pairs(plan.stays.crm) do
+    crm[name] = plan.crm_base[name]
+  end
+  for name in pairs(plan.stays.partner) do
+    partner[name] = plan.partner_base[name]
   end
   for _, item in ipairs(plan.told) do
     if item.why == "read-only" and not written then
       crm[item.field] = plan.crm_base[item.field]
     end
   end
-  link.mapped = plan.mapped
+  link.mapped, link.waits = plan.mapped, plan.waits
   return M.keep(link, crm, partner)
 end
 
@@ -65,25 +124,38 @@ function M.sent(link, plan, partner)
   for name in pairs(plan.to_partner) do
     crm_base[name], partner_base[name] = plan.crm[name], partner[name]
   end
+  crm_base.state = plan.half_way or crm_base.state
   if plan.to_partner.state then
     crm_base.reason, partner_base.reason = plan.crm.reason, partner.reason
   end
   return M.keep(link, crm_base, partner_base)
 end
 
----On the record before anything is sent: the lines, and the tag of the referral they are sent to.
-function M.announce(link, lines, tag)
-  link.pending = { lines = lines, tag = tag }
+---On the record before anything is sent: the lines, the conflicts, and the tag of the referral they
+---are sent to.
+---@param lines string[]
+---@param conflicts table[]
+function M.announce(link, lines, conflicts, tag)
+  link.pending = { lines = lines, conflicts = conflicts, tag = tag }
   return links.keep(link)
 end
 
----Lines that were announced by an earlier turn and whose write was taken (the tag moved on); of a
----write that was not taken nothing is said.
----@return string[]
+---The service has refused for certain what was announced.
+function M.take_back(link)
+  link.pending = nil
+  return links.keep(link)
+end
+
+---What was announced by an earlier turn and whose write was taken (the tag moved on); of a write
+---that was not taken nothing is said.
+---@return string[] lines, table[] conflicts
 function M.announced(link, tag)
   local pending = link.pending
   link.pending = nil
-  return pending and pending.tag ~= tag and pending.lines or json.array {}
+  if not pending or pending.tag == tag then
+    return json.array {}, {}
+  end
+  return pending.lines, pending.conflicts or {}
 end
 
 return M

@@ -41,6 +41,7 @@ local WHY = {
   fixed = "%s can't change any more: set back to Partner Center's",
   closed = "the deal is closed at Partner Center: its state stays as it is there",
   move = "this state can't be sent to Partner Center from where the deal stands",
+  unknown = "Partner Center says %s, a state that is not known here: nothing was changed for it",
 }
 
 ---@param told table[]  merge's `told`
@@ -49,7 +50,7 @@ function M.told(told, news)
   local out = {}
   for _, item in ipairs(told) do
     if news or item.why == "read-only" then
-      out[#out + 1] = WHY[item.why]:format(fields.by_name[item.field].label)
+      out[#out + 1] = WHY[item.why]:format(item.value or fields.by_name[item.field].label)
     end
   end
   return table.concat(out, "; ")
@@ -85,6 +86,18 @@ function M.add(old, line, max, limit)
     whole = whole .. "\n" .. rest
   end
   return M.cut(whole, math.min(max or limit, limit))
+end
+
+---Lines put in front of the audit text, the first one lowest.
+---@param old string|nil
+---@param lines string[]
+---@param max integer|nil  the column's MaxLength
+---@return string|nil
+function M.all(old, lines, max)
+  for _, line in ipairs(lines) do
+    old = M.add(old, line, max, host.profile.settings.audit_max or 8000)
+  end
+  return old
 end
 
 ---Cuts text to at most max UTF-16 units (how the CRM counts), at a character's end.

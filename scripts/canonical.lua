@@ -267,32 +267,47 @@ local function crm_team(user)
   } }
 end
 
----A CRM row, read with facts.columns and facts.expand, as a canonical deal.
----@param row table
+---What a CRM row says by itself, without the rows around it: enough to see whether it changed.
+---@param row table  read with facts.columns
 ---@param facts table
-function M.from_crm(row, facts)
+function M.crm_columns(row, facts)
   local c = facts.columns
   local currency = facts.currency_code(row)
-  local precision = facts.precision(currency)
-  local solutions = json.array {}
-  for _, s in ipairs(facts.solution_rows(row)) do
-    solutions[#solutions + 1] = {
-      id = s.id, name = s.name, row = s.row,
-      price = M.amount(s.price, precision), quantity = M.amount(s.quantity, 0),
-    }
-  end
   local name = M.text(row[c.name])
   return {
     id = guid(row[c.identifier]), link = code(row[c.link]), crm_id = guid(row[facts.key]),
     name = name and given(M.strip_marks(name, facts.marks)),
-    value = M.amount(facts.value_of(row), precision), currency = currency,
-    closing_date = M.date(row[c.closing_date], facts.offset_minutes), notes = M.text(row[c.notes]),
+    value = M.amount(facts.value_of(row), facts.precision(currency)), currency = currency,
+    closing_date = facts.date_of(row), notes = M.text(row[c.notes]),
     state = state.from_crm(row, facts), reason = facts.close_reason(row),
     help = facts.help_code(row[c.help]), visible = row[c.visible] == true,
-    microsoft_id = code(row[c.microsoft_id]), solutions = solutions,
-    customer = crm_customer(given(row.parentaccountid), facts),
-    contact = crm_contact(given(row.parentcontactid)), team = crm_team(given(row.owninguser)),
+    microsoft_id = code(row[c.microsoft_id]),
   }
+end
+
+---The solutions of a CRM row, read with facts.expand.
+---@param row table
+---@param facts table
+function M.crm_solutions(row, facts)
+  local precision, out = facts.precision(facts.currency_code(row)), json.array {}
+  for _, s in ipairs(facts.solution_rows(row)) do
+    out[#out + 1] = {
+      id = s.id, name = s.name, row = s.row,
+      price = M.amount(s.price, precision), quantity = M.amount(s.quantity, 0),
+    }
+  end
+  return out
+end
+
+---A CRM row, read with facts.columns and facts.expand, as a canonical deal.
+---@param row table
+---@param facts table
+function M.from_crm(row, facts)
+  local deal = M.crm_columns(row, facts)
+  deal.solutions = M.crm_solutions(row, facts)
+  deal.customer = crm_customer(given(row.parentaccountid), facts)
+  deal.contact, deal.team = crm_contact(given(row.parentcontactid)), crm_team(given(row.owninguser))
+  return deal
 end
 
 -- ---- Equality ----

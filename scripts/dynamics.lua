@@ -41,9 +41,11 @@ local function own_path(link)
   return path
 end
 
+local FOREIGN = { kind = "data",
+  text = "a link of Dynamics 365 leads to another address; it is not followed" }
+
 local function foreign_link()
-  local said = "a link of Dynamics 365 leads to another address; it is not followed"
-  return nil, { kind = "data", text = said }
+  return nil, FOREIGN
 end
 
 -- ---- reads ----
@@ -165,19 +167,44 @@ function M.batch_get(list)
   return rows_of(list, prefers, answers)
 end
 
---- Rows changed at or after a time, oldest first.  (suspends)
+--- Rows that a filter finds, page by page; no request counts.  After an error, which comes as
+--- `false, err`, there are no more.  (suspends)
+---@param logical string
+---@param q { select: string[], filter: string|nil, orderby: string|nil, expand: string|nil,
+---           from: string|nil } from: what an earlier page said comes next
+---@return fun(): table[]|false|nil, string|table|nil  rows and what comes next (nil: the end)
+function M.pages(logical, q)
+  local next_path, begun = q.from, q.from ~= nil
+  return function()
+    if begun and not next_path then return nil end
+    local m, err = meta.table(logical)
+    if not m then return false, err end
+    local select, annotate = wire.select(m, q.select)
+    local prefer = wire.preferences(annotate, "odata.maxpagesize=" .. PAGE_ROWS)
+    local doc
+    doc, err = call.send("read rows of " .. logical, { method = "GET", page = true,
+      path = next_path or wire.query(m, q, select), headers = call.headers(prefer) })
+    begun, next_path = true, nil
+    if not doc then return false, err end
+    local link = doc["@odata.nextLink"]
+    if type(link) == "string" then
+      next_path = own_path(link)
+      if not next_path then return false, FOREIGN end
+    end
+    return doc.value or {}, next_path
+  end
+end
+
+--- Rows changed at or after a time, oldest first, page by page.  (suspends)
 ---@param logical string
 ---@param columns string[]
 ---@param iso string
 ---@param filter string|nil
----@return table[]|nil, table|nil
+---@return fun(): table[]|false|nil, string|table|nil
 function M.modified_since(logical, columns, iso, filter)
-  local m, err = meta.table(logical)
-  if not m then return nil, err end
   local wanted = "modifiedon ge " .. iso
   if filter then wanted = wanted .. " and (" .. filter .. ")" end
-  local orderby = ("modifiedon asc,%s asc"):format(m.id)
-  return M.query(logical, { select = columns, filter = wanted, orderby = orderby, page = true })
+  return M.pages(logical, { select = columns, filter = wanted, orderby = "modifiedon asc" })
 end
 
 local function delta_page(doc)

@@ -3,6 +3,7 @@
 
 local batch = require "dynamics_batch"
 local text = require "text"
+local trace = require "trace"
 
 local M = {}
 
@@ -124,7 +125,9 @@ local function request(r)
   elseif r.body and not r.headers["Content-Type"] then
     r.headers["Content-Type"] = "application/json"
   end
-  return host.http.request(r)
+  local answer, err = host.http.request(r)
+  if answer then trace.note("crm", r.method, answer) end
+  return answer, err
 end
 
 --- One request.  (suspends)

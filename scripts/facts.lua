@@ -25,8 +25,9 @@ M.columns = {
 local READ = {
   opportunity = { "statecode", "statuscode", "modifiedon" },
   account = { "name", "address1_line1", "address1_line2", "address1_city",
-    "address1_stateorprovince", "address1_postalcode", "statecode" },
-  contact = { "firstname", "lastname", "emailaddress1", "telephone1", "mobilephone", "jobtitle" },
+    "address1_stateorprovince", "address1_postalcode", "statecode", "modifiedon" },
+  contact = { "firstname", "lastname", "emailaddress1", "telephone1", "mobilephone", "jobtitle",
+    "modifiedon" },
   systemuser = { "firstname", "lastname", "internalemailaddress", "mobilephone",
     "address1_telephone1" },
 }
@@ -219,6 +220,41 @@ function Facts:solution_rows(row)
   return out
 end
 
+-- A date column's behaviour decides: only a user's local time is converted (rule 4).
+local function is_local(self)
+  return self.meta.columns[self.columns.closing_date].behavior == "UserLocal"
+end
+
+function Facts:date_of(row)
+  local value = row[self.columns.closing_date]
+  if type(value) ~= "string" then
+    return nil
+  elseif is_local(self) and #value > 10 then
+    return text.date(text.ms(value) + self.offset_minutes * 60000)
+  end
+  return value:sub(1, 10)
+end
+
+---A canonical date as the CRM's column wants it.
+function Facts:date_column(date)
+  local meta = self.meta.columns[self.columns.closing_date]
+  if is_local(self) then
+    return text.iso(text.ms(date .. "T00:00:00Z") - self.offset_minutes * 60000)
+  elseif meta.behavior == "TimeZoneIndependent" then
+    return date .. "T00:00:00Z"
+  end
+  return date
+end
+
+-- When the account and the contact of a row were changed last, as one text.
+function Facts.customer_stamp(_, row)
+  local out = {}
+  for _, name in ipairs { "parentaccountid", "parentcontactid" } do
+    out[#out + 1] = type(row[name]) == "table" and row[name].modifiedon or "-"
+  end
+  return table.concat(out, " ")
+end
+
 function Facts.referral_link(_, id)
   return id and (host.profile.portal_url .. id) or nil
 end
@@ -398,6 +434,15 @@ end
 ---Forgets what was learned: a column or solution was unknown.
 function M.forget()
   cached = nil
+end
+
+---A currency of the CRM by its code, read again once if it is not known.  (suspends)
+---@return {row: string, code: string, precision: integer}|nil
+function M.currency(facts, code)
+  if not facts.currencies.by_code[code] then
+    facts.currencies = load_currencies() or facts.currencies
+  end
+  return facts.currencies.by_code[code]
 end
 
 ---The row of a solution in the CRM's catalogue, read again once if it is not known.

@@ -2,6 +2,7 @@
 -- What the host gives to scripts, for editors (lua-language-server). Loaded by nobody: the
 -- functions are C, in host/script/api*.c and json*.c. Environment failures return nil, err; caller
 -- mistakes raise. "(suspends)" may only be called from a task, outside coroutines of your own.
+-- Longer than 500 lines because it is one list.
 
 ---@alias err_kind "net"|"busy"|"auth"|"absent"|"conflict"|"remote"|"script"|"data"|"store"|"config"
 
@@ -91,7 +92,8 @@ function host.run(run) end
 ---@return any answer, err? err
 function host.map(question) end
 
----What C knows: version, pid, serving, queue, remotes, callbacks, reload, needs_restart.
+---What C knows: version, pid, serving, stopping, commands, queue, remotes, callbacks, reload,
+---needs_restart.
 ---@return table
 function host.status() end
 
@@ -156,6 +158,9 @@ function host.store.link_set(id, doc) end
 ---@return { id: integer, doc: table }[]? list, err? err
 function host.store.link_list(after, most) end
 
+---@return integer? count, err? err
+function host.store.link_count() end
+
 ---@param id integer
 ---@param remote string
 ---@param key string
@@ -166,6 +171,11 @@ function host.store.alias_set(id, remote, key) end
 ---@param key string
 ---@return integer? id, err? err
 function host.store.alias_get(remote, key) end
+
+---@param from integer
+---@param to integer
+---@return true? ok, err? err
+function host.store.alias_move(from, to) end
 
 ---@param remote string
 ---@param key string
@@ -233,6 +243,11 @@ function host.store.mark_set(name, value) end
 ---@return host.run_row[]? list, err? err newest first; with after: oldest first
 function host.store.run_list(which) end
 
+---By flow (or kind of job, where a run named none): last good and last failed run.
+---@param since_ms integer  failures are counted from here on
+---@return table[]? flows each with flow, ok_ms, failed_ms, detail (of the failed one), failed
+function host.store.run_flows(since_ms) end
+
 -- ---- host.queue ----
 
 host.queue = {}
@@ -283,8 +298,9 @@ host.docs = {}
 ---@param id string
 ---@param body table|string a table, or JSON text
 ---@param keys? (string|false)[] up to four
+---@param tag? integer of a row that is put back as it was; default: the next one
 ---@return integer? tag, err? err
-function host.docs.put(collection, id, body, keys) end
+function host.docs.put(collection, id, body, keys, tag) end
 
 ---@param collection string
 ---@param id string
@@ -301,8 +317,16 @@ function host.docs.get_text(collection, id) end
 ---@return boolean? was, err? err
 function host.docs.drop(collection, id) end
 
+---@class host.docs_query
+---@field at? integer which key, 1 to 4
+---@field key? string rows with that key; with an order: the key to begin behind
+---@field after? string ids behind it
+---@field after_tag? integer in order of tag, tags above it
+---@field most? integer
+---@field order? "up"|"down" by key, then id: what comes behind (key, after)
+
 ---@param collection string
----@param query? { at?: integer, key?: string, after?: string, after_tag?: integer, most?: integer }
+---@param query? host.docs_query
 ---@return { id: string, tag: integer, body: table }[]? list, err? err
 function host.docs.find(collection, query) end
 

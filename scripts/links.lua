@@ -6,16 +6,27 @@ local M = {}
 
 ---@class Link
 ---@field id integer
----@field state "open"|"suspended"|"deleted"|"gone"  why it is at rest, if it is
+---@field state "open"|"suspended"|"deleted"|"gone"|"found"|"foreign"  why it is at rest, if it is:
+---  suspended: Sync is off; deleted: the row is gone, a tombstone; gone: the referral is; found: on
+---  both sides, but not made or adopted by this state (rule 14); foreign: another CRM's deal
+---@field name string|nil  the deal's, as read last
 ---@field crm {table: string, id: string, tag: string|nil}|nil
 ---@field engagement string|nil
----@field ours {id: string, tag: string|nil}|nil
+---@field ours {id: string, tag: string|nil, at: integer|nil}|nil  at: when it was changed, ms
 ---@field theirs {id: string, tag: string|nil}|nil
 ---@field intent table|nil   what we are about to create (rules 8, 9)
 ---@field told {hash: string}|nil   what the seller was last told
 ---@field polled table<string, string>|nil   referral -> tag that the poll has woken it for
 ---@field pending {lines: string[], tag: string}|nil  announced, see agreement.lua
 ---@field mapped table<string, string>|nil  the mapping's last answers for `update`
+---@field said {now: string|nil, next: string|nil}|nil  newest audit line that is ours, brakes.lua
+---@field writes {at: integer, hash: string}[]|nil  of the last minutes, brakes.lua
+---@field customer string|nil  of a refused row: its account and contact as they were
+---@field frozen string|nil  why nothing is written any more, until a person releases it
+---@field orders table<string, any>|nil  field -> value that a person decided for both sides
+---@field adopted boolean|nil  a person said that this state may write here
+---@field waits boolean|nil  a change waits for a direction that is off: a known tag proves nothing
+---@field restore boolean|nil  a person wants the deleted row made anew
 
 local function row_key(crm_table, id)
   return crm_table .. "/" .. id:lower()
@@ -30,12 +41,37 @@ function M.get(id)
   return link
 end
 
+-- Members that others write while a turn waits for an answer; a turn's older copy of them must
+-- not come back.
+local OTHERS = { "polled", "orders" }
+
+---Saves a link as a turn holds it.
 function M.save(link)
-  local id = link.id
+  local id, now = link.id, host.store.link_get(link.id) or {}
+  for _, name in ipairs(OTHERS) do
+    link[name] = now[name]
+  end
   link.id = nil
   local ok, err = host.store.link_set(id, link)
   link.id = id
   return ok, err
+end
+
+---Changes members of a link that turns only read: edit(doc) is given what is stored now.
+---@param id integer
+---@param edit fun(link: table)
+function M.edit(id, edit)
+  local doc = host.store.link_get(id)
+  if not doc then
+    return true
+  end
+  edit(doc)
+  return host.store.link_set(id, doc)
+end
+
+---The row is no deal's any more: another may be made.
+function M.forget_row(link)
+  return host.store.alias_drop("row", row_key(link.crm.table, link.crm.id))
 end
 
 function M.by_referral(id)
@@ -119,6 +155,26 @@ function M.make(doc)
     return nil, err
   end
   return doc
+end
+
+---The link of a row, made if there is none.
+---@return Link|nil, table|nil err
+function M.of_row(crm_table, id)
+  local link = M.by_row(crm_table, id)
+  if link then
+    return M.get(link)
+  end
+  return M.make { crm = { table = crm_table, id = id } }
+end
+
+---Takes over the referral of a link that has no row: two events met two links for one deal.
+---@param link Link  keeps; the caller saves it
+---@param other Link  ends
+function M.absorb(link, other)
+  host.store.alias_move(other.id, link.id)
+  link.engagement, link.ours, link.theirs = other.engagement, other.ours, other.theirs
+  other.state, other.engagement, other.ours, other.theirs = "deleted", nil, nil, nil
+  M.save(other)
 end
 
 -- Which copy of an engagement is ours: not Microsoft's, and of our own organisation once known.

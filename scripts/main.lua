@@ -2,9 +2,12 @@
 local deal = require "deal"
 local dynamics_opportunity = require "flows.dynamics_opportunity"
 local dynamics_solutions = require "flows.dynamics_solutions"
+local flow_table = require "flow_table"
+local orders = require "orders"
 local partner_center_to_dynamics = require "flows.partner_center_to_dynamics"
 local report = require "report"
 local start = require "start"
+local sweep = require "sweep"
 local webhook_registration = require "flows.webhook_registration"
 
 local M = {}
@@ -15,29 +18,38 @@ M.jobs = {
   event = partner_center_to_dynamics.event,
   referral = partner_center_to_dynamics.referral,
   deal = deal.reconcile,
+  order = orders.job,
   report = report.job,
+  sweep = sweep.job,
   ["tick.start"] = start.check,
   ["tick.webhook"] = webhook_registration.check,
   ["tick.poll"] = partner_center_to_dynamics.poll,
   ["tick.opportunities"] = dynamics_opportunity.delta,
   ["tick.solutions"] = dynamics_solutions.delta,
+  ["tick.customers"] = dynamics_opportunity.customers,
+  ["tick.sweep"] = sweep.daily,
 }
 
--- Jobs that come by themselves, and the flow that owns each; false: none, it always runs.
-local TICKS = {
-  ["tick.start"] = false,
-  ["tick.webhook"] = "webhook_registration",
-  ["tick.poll"] = "partner_center_to_dynamics",
-  ["tick.opportunities"] = "dynamics_opportunity",
-  ["tick.solutions"] = "dynamics_solutions",
-}
+-- Jobs that come by themselves; flow_table.lua tells whose they are.
+local TICKS = { "tick.start", "tick.webhook", "tick.poll", "tick.opportunities", "tick.solutions",
+  "tick.customers", "tick.sweep" }
 
--- kind -> seconds until the first run: one of each is always in the queue while its flow is on.
+-- How soon a tick looks again whether its flow is on.
+local OFF_MS = 60000
+
+-- kind -> seconds until the first run: one of each is always in the queue while the profile leaves
+-- its flow on.
 M.ticks = {}
-for kind, flow in pairs(TICKS) do
+for _, kind in ipairs(TICKS) do
+  local flow = flow_table.of_job[kind]
   if not flow or host.profile.flows[flow] ~= false then
     M.ticks[kind] = 0
   end
+end
+
+-- Jobs of a flow that is off: a tick comes again, an event is left to the catch-up poll.
+local function left_alone(job)
+  return M.ticks[job.kind] and OFF_MS or true
 end
 
 ---The one entry for jobs.
@@ -47,7 +59,15 @@ function M.job(job)
   if not handler then
     return nil, { kind = "script", text = "no handler for jobs of kind " .. job.kind }
   end
-  return handler(job.payload, job.meta)
+  local flow = flow_table.of_job[job.kind]
+  if flow and not flow_table.on(flow) then
+    return left_alone(job)
+  end
+  local ok, err = handler(job.payload, job.meta)
+  if ok and flow and M.ticks[job.kind] then
+    flow_table.note_ok(flow)
+  end
+  return ok, err
 end
 
 return M

@@ -11,6 +11,8 @@ local M = {}
 ---@field to_partner table<string, any>  field -> value to write there
 ---@field conflicts table[]  {field=, crm=, partner=, kept="crm"|"partner"}
 ---@field told table[]       {field=, why=} what cannot travel, said once
+---@field half_way string|nil  the CRM's state that this turn reaches, where another must follow
+---@field decided table<string, string>  field -> who or what decided that it travels
 
 local function changed(group, side, base)
   for _, field in ipairs(group.rows) do
@@ -56,19 +58,22 @@ local function merge_set(mine, base, other)
   return out
 end
 
-local function send(plan, target, field, value)
+local function send(plan, target, field, value, why)
   plan[target][field.name] = value == nil and json.null or value
+  plan.decided[field.name] = why
 end
 
+local MOVED = { crm = "the CRM changed", partner = "Partner Center changed" }
+
 -- One side changed: its values go to the other, as far as the table lets them.
-local function one_way(plan, group, from, to)
+local function one_way(plan, group, from, to, why)
   for _, field in ipairs(group.rows) do
     local way = to == plan.crm and "to_crm" or "to_partner"
     if canonical.same(field, from[field.name], to[field.name]) then
       goto continue
     end
     if field[way] == "update" then
-      send(plan, way, field, from[field.name])
+      send(plan, way, field, from[field.name], why)
     end
     ::continue::
   end
@@ -79,10 +84,10 @@ local function both_ways_set(plan, field, crm, partner, crm_base, partner_base)
   merged = merge_set(partner[field.name], partner_base[field.name], merged)
   local probe = { name = field.name, kind = "set" }
   if not canonical.same(probe, merged, partner[field.name]) then
-    send(plan, "to_partner", field, merged)
+    send(plan, "to_partner", field, merged, "members come and go by themselves")
   end
   if not canonical.same(probe, merged, crm[field.name]) then
-    send(plan, "to_crm", field, merged)
+    send(plan, "to_crm", field, merged, "members come and go by themselves")
   end
 end
 
@@ -91,11 +96,12 @@ local function rise(plan, group, crm, partner)
   for _, field in ipairs(group.rows) do
     local c, p = crm[field.name], partner[field.name]
     if c and not p then
-      send(plan, "to_partner", field, c)
+      send(plan, "to_partner", field, c, MOVED.crm)
     elseif p and not c then
-      send(plan, "to_crm", field, p)
+      send(plan, "to_crm", field, p, MOVED.partner)
     elseif c ~= p then
-      send(plan, "to_crm", field, p) -- a help code that was asked cannot be changed any more
+      -- a help code that was asked cannot be changed any more
+      send(plan, "to_crm", field, p, "Partner Center's stays, once asked")
       plan.told[#plan.told + 1] = { field = field.name, why = "fixed" }
     end
   end
@@ -107,6 +113,9 @@ local function merge_state(plan, crm, partner, crm_base, partner_base)
   if not (crm_moved or partner_moved) then
     return
   end
+  if partner_moved and not state.known(partner.state) then
+    plan.told[#plan.told + 1] = { field = "state", why = "unknown", value = partner.state }
+  end
   if state.agree(partner.state, crm.state) and not (partner.state == "new" and crm_moved) and
     not (partner.state == "active" and partner_moved and crm.state == "hold") then
     return
@@ -117,6 +126,7 @@ local function merge_state(plan, crm, partner, crm_base, partner_base)
     if move then
       plan.to_crm.state = partner.state
       plan.crm_move = move
+      plan.decided.state = MOVED.partner
     elseif state.closed[crm.state] and state.closed[partner.state] then
       plan.conflicts[#plan.conflicts + 1] =
         { field = "state", crm = crm.state, partner = partner.state, kept = "crm" }
@@ -126,22 +136,22 @@ local function merge_state(plan, crm, partner, crm_base, partner_base)
   local pair = state.to_partner(partner.state, crm.state)
   if pair then
     plan.to_partner.state = crm.state
-    plan.pair = pair
+    plan.pair, plan.half_way = pair, pair.by_way_of
+    plan.decided.state = MOVED.crm
   elseif pair == nil then
     local why = state.closed[partner.state] and "closed" or "move"
     plan.told[#plan.told + 1] = { field = "state", why = why }
   end
 end
 
+-- -> the side that wins, and why
 local function winner(group, resolve, crm, partner, crm_base, partner_base)
   local field = group.rows[1]
-  if resolve then
-    local side = resolve(field, crm, partner, crm_base, partner_base)
-    if side then
-      return side
-    end
+  local side = resolve and resolve(field, crm, partner, crm_base, partner_base)
+  if side then
+    return side, "both changed: `resolve` of details.lua says"
   end
-  return field.conflict or "crm"
+  return field.conflict or "crm", "both changed: the field table says"
 end
 
 local function conflict(plan, group, kept)
@@ -174,19 +184,23 @@ local function merge_group(plan, group, crm, partner, crm_base, partner_base, re
     return rise(plan, group, crm, partner)
   elseif first.to_partner == false or first.to_crm == false then
     -- owned by one side: the other is put right whatever it says (rule 8)
-    return one_way(plan, group, first.to_partner == false and partner or crm,
-      first.to_partner == false and crm or partner)
+    local own = first.to_partner == false and partner or crm
+    return one_way(plan, group, own, own == crm and partner or crm,
+      own == crm and "the CRM's own" or "Partner Center's own")
   end
   local crm_moved = changed(group, crm, crm_base)
   local partner_moved = changed(group, partner, partner_base)
   if equal(group, crm, partner) or not (crm_moved or partner_moved) then
     return
-  elseif crm_moved and partner_moved then
-    local kept = winner(group, resolve, crm, partner, crm_base, partner_base)
+  end
+  local why = crm_moved and MOVED.crm or MOVED.partner
+  if crm_moved and partner_moved then
+    local kept
+    kept, why = winner(group, resolve, crm, partner, crm_base, partner_base)
     conflict(plan, group, kept)
     crm_moved = kept == "crm"
   end
-  one_way(plan, group, crm_moved and crm or partner, crm_moved and partner or crm)
+  one_way(plan, group, crm_moved and crm or partner, crm_moved and partner or crm, why)
 end
 
 ---@param crm table  canonical, as read
@@ -197,7 +211,8 @@ end
 ---@return Plan
 function M.plan(crm, partner, crm_base, partner_base, resolve)
   local plan = {
-    to_crm = {}, to_partner = {}, conflicts = {}, told = {}, crm = crm, partner = partner,
+    to_crm = {}, to_partner = {}, conflicts = {}, told = {}, decided = {},
+    crm = crm, partner = partner,
   }
   for _, group in ipairs(fields.groups) do
     if group.name == "state" then
@@ -211,6 +226,58 @@ function M.plan(crm, partner, crm_base, partner_base, resolve)
     plan.to_crm.visible = not crm.visible or nil
   end
   return plan
+end
+
+---What a person decided goes to both sides and ends what they disagreed about.
+---@param plan Plan
+---@param orders table<string, any>  field -> canonical value
+function M.order(plan, orders)
+  for name, value in pairs(orders) do
+    local field, wanted = fields.by_name[name], canonical.given(value)
+    plan.to_crm[name], plan.to_partner[name] = nil, nil
+    if field.to_crm == "update" and not canonical.same(field, plan.crm[name], wanted) then
+      send(plan, "to_crm", field, wanted, "a person decided")
+    end
+    if field.to_partner == "update" and not canonical.same(field, plan.partner[name], wanted) then
+      send(plan, "to_partner", field, wanted, "a person decided")
+    end
+    for i = #plan.conflicts, 1, -1 do
+      if plan.conflicts[i].field == name then
+        table.remove(plan.conflicts, i)
+      end
+    end
+  end
+end
+
+---A group that one side does not let go: it keeps its own, and the other's is a conflict.
+---@param plan Plan
+---@param name string  of the group
+---@param side "crm"|"partner"
+function M.keep(plan, name, side)
+  for _, group in ipairs(fields.groups) do
+    if group.name == name then
+      conflict(plan, group, side)
+      for _, field in ipairs(group.rows) do
+        plan["to_" .. side][field.name] = nil
+      end
+    end
+  end
+end
+
+---What differs from its base, by side: what a record of the turn shows.
+---@return {crm: table, partner: table}
+function M.differed(crm, partner, crm_base, partner_base)
+  local out = { crm = {}, partner = {} }
+  for _, field in ipairs(fields.rows) do
+    local name = field.name
+    if not canonical.same(field, crm[name], crm_base[name]) then
+      out.crm[name] = crm[name] == nil and json.null or crm[name]
+    end
+    if not canonical.same(field, partner[name], partner_base[name]) then
+      out.partner[name] = partner[name] == nil and json.null or partner[name]
+    end
+  end
+  return out
 end
 
 function M.empty(plan)

@@ -4,6 +4,7 @@
 -- query string is used, on the configured base.
 
 local text = require "text"
+local trace = require "trace"
 
 local M = {}
 
@@ -122,6 +123,7 @@ local function call(doing, r)
   r.headers, r.max_answer = headers, MAX_ANSWER
   local answer, err = host.http.request(r)
   if not answer then return nil, err end
+  trace.note(r.remote, r.method, answer, { correlation_id = headers["MS-CorrelationId"] })
   if answer.status < 200 or answer.status > 299 then return nil, failure(answer, doing) end
   if answer.body == "" then return true, answer end
   local doc = json.decode(answer.body)
@@ -187,10 +189,11 @@ end
 
 --- Pages of referrals.  After an error, which comes as `false, err`, there are no more.  (suspends)
 ---@param q {filter: string|nil, orderby: string|nil, select: string|nil, top: integer|nil,
----          counted: boolean|nil} filter in plain OData text; counted: the first page is a request
----@return fun(): table|false|nil, table|nil
+---          counted: boolean|nil, from: string|nil} filter in plain OData text; counted: the first
+---          page is a request; from: what an earlier page said comes next
+---@return fun(): table|false|nil, table|string|nil  rows and what comes next (nil: the end)
 function M.pages(q)
-  local query, seen, counted = query_of(q), {}, q.counted
+  local query, seen, counted = q.from or query_of(q), {}, q.counted
   return function()
     if not query then return nil end
     seen[query] = true
@@ -204,7 +207,7 @@ function M.pages(q)
     end
     query = next_query(doc)
     if query and seen[query] then query = nil end
-    return respell(M.list(doc.value))
+    return respell(M.list(doc.value)), query
   end
 end
 

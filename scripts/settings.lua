@@ -67,6 +67,10 @@ M.rows = {
     text = "hours between two comparisons of all links",
   },
   {
+    name = "brake_percent", type = "integer", default = 20, least = 0, most = 100,
+    text = "share of the deals, 25 at least, that may change at once before writing pauses; 0: any",
+  },
+  {
     name = "remove_last_solution", type = "enum", values = { "stop_sync", "keep" },
     default = "stop_sync",
     text = "what the removal of a deal's last solution does: switch its sync off, or nothing",

@@ -22,6 +22,11 @@ function M.from_partner(status, substatus)
   return FROM_PARTNER[pair] or pair
 end
 
+---Whether the word is one of ours; an unknown pair passes through and changes nothing (rule 17).
+function M.known(partner)
+  return partner == nil or not partner:find("/", 1, true)
+end
+
 -- A CRM row's state is one of: open, hold, won, lost, canceled.
 local HOLD, CANCELED = 2, 4
 local BY_STATECODE = { [0] = "open", [1] = "won", [2] = "lost" }
@@ -52,6 +57,7 @@ end
 local TO_PARTNER = {
   new = {
     open = { "Active", "Accepted" }, hold = false,
+    won = { "Active", "Accepted", by_way_of = "open" }, -- then it can be won
     lost = { "Closed", "Declined" }, canceled = { "Closed", "Declined" },
   },
   active = {
@@ -63,7 +69,8 @@ local TO_PARTNER = {
   error = { canceled = false, lost = false },
 }
 
----@return table|false|nil  {status, substatus}; false: nothing to send; nil: not possible
+---@return table|false|nil  {status, substatus, by_way_of= the CRM's word this stands for, if it is
+---  only half the way}; false: nothing to send; nil: not possible
 function M.to_partner(partner, crm)
   local moves = TO_PARTNER[partner]
   if moves == nil then

@@ -134,9 +134,10 @@ static void on_status(void *ctx, struct buf *json)
 	if (!queue_stats(s->queue, &q, &e))
 		memset(&q, 0, sizeof(q)); /* the round is dead: nothing can be counted now */
 	buf_addf(json,
-		 "{\"version\":\"%s\",\"pid\":%d,\"serving\":%s,\"started_ms\":%lld,\"commits\":%"
-		 "llu,",
+		 "{\"version\":\"%s\",\"pid\":%d,\"serving\":%s,\"stopping\":%s,"
+		 "\"commands\":%zu,\"started_ms\":%lld,\"commits\":%llu,",
 		 COSELL_VERSION, (int)getpid(), s->config.serve ? "true" : "false",
+		 s->stopping ? "true" : "false", control_running(s->control),
 		 (long long)s->started_ms, (unsigned long long)db_commits(s->db));
 	buf_addf(json,
 		 "\"queue\":{\"waiting\":%lld,\"due\":%lld,\"running\":%lld,\"dead\":%lld,"

@@ -95,6 +95,18 @@ static int l_link_list(lua_State *L)
 	return api_rows_end(L, b, links_list(s->links, after, most, each_link, b, &e), &e);
 }
 
+/* host.store.link_count() -> n | nil, err */
+static int l_link_count(lua_State *L)
+{
+	struct services *s = need_links(L);
+	struct err e;
+	int64_t n = 0;
+	if (!links_count(s->links, &n, &e))
+		return vm_fail(L, &e);
+	lua_pushinteger(L, n);
+	return 1;
+}
+
 /* host.store.alias_set(id, remote, key) -> true | nil, err */
 static int l_alias_set(lua_State *L)
 {
@@ -120,6 +132,16 @@ static int l_alias_get(lua_State *L)
 	else
 		lua_pushnil(L);
 	return 1;
+}
+
+/* host.store.alias_move(from_id, to_id) -> true | nil, err */
+static int l_alias_move(lua_State *L)
+{
+	struct services *s = need_links(L);
+	lua_Integer from = luaL_checkinteger(L, 1);
+	lua_Integer to = luaL_checkinteger(L, 2);
+	struct err e;
+	return outcome(L, links_alias_move(s->links, from, to, &e), &e);
 }
 
 /* host.store.alias_drop(remote, key) -> true | nil, err */
@@ -259,6 +281,32 @@ static int l_run_list(lua_State *L)
 	return api_rows_end(L, b, runs_list(s->runs, link, after, most, each_run, b, &e), &e);
 }
 
+static bool each_flow(void *arg, const struct runs_flow *f)
+{
+	struct buf *b = arg;
+	api_row_begin(b, "failed", f->failed);
+	api_row_text(b, "flow", f->flow);
+	if (f->ok_ms)
+		api_row_int(b, "ok_ms", f->ok_ms);
+	if (f->failed_ms)
+		api_row_int(b, "failed_ms", f->failed_ms);
+	if (f->detail)
+		api_row_json(b, "detail", f->detail);
+	buf_addc(b, '}');
+	return true;
+}
+
+/* host.store.run_flows(since_ms) -> { {flow=, ok_ms=, failed_ms=, detail=, failed=}, ... } */
+static int l_run_flows(lua_State *L)
+{
+	struct services *s = api_services(L);
+	API_NEED(L, s, runs);
+	int64_t since_ms = luaL_optinteger(L, 1, 0);
+	struct err e;
+	struct buf *b = api_rows_begin(s);
+	return api_rows_end(L, b, runs_flows(s->runs, since_ms, each_flow, b, &e), &e);
+}
+
 /* ---- queue ---- */
 
 static struct services *need_queue(lua_State *L)
@@ -382,14 +430,25 @@ static int l_queue_stats(lua_State *L)
 /* ---- registration ---- */
 
 static const luaL_Reg store[] = {
-	{"link_add", l_link_add},   {"link_get", l_link_get},
-	{"link_set", l_link_set},   {"link_list", l_link_list},
-	{"alias_set", l_alias_set}, {"alias_get", l_alias_get},
-	{"base_get", l_base_get},   {"alias_drop", l_alias_drop},
-	{"base_set", l_base_set},   {"note_add", l_note_add},
-	{"note_drop", l_note_drop}, {"note_list", l_note_list},
-	{"mark_get", l_mark_get},   {"mark_set", l_mark_set},
-	{"run_list", l_run_list},   {NULL, NULL},
+	{"link_add", l_link_add},
+	{"link_get", l_link_get},
+	{"link_set", l_link_set},
+	{"link_list", l_link_list},
+	{"link_count", l_link_count},
+	{"alias_move", l_alias_move},
+	{"alias_set", l_alias_set},
+	{"alias_get", l_alias_get},
+	{"base_get", l_base_get},
+	{"alias_drop", l_alias_drop},
+	{"base_set", l_base_set},
+	{"note_add", l_note_add},
+	{"note_drop", l_note_drop},
+	{"note_list", l_note_list},
+	{"mark_get", l_mark_get},
+	{"mark_set", l_mark_set},
+	{"run_list", l_run_list},
+	{"run_flows", l_run_flows},
+	{NULL, NULL},
 };
 
 static const luaL_Reg queue[] = {

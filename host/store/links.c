@@ -75,6 +75,17 @@ bool links_list(struct links *l, int64_t after, int most,
 	return got == 0;
 }
 
+bool links_count(struct links *l, int64_t *n, struct err *e)
+{
+	struct stmt *s = db_stmt(l->db, "links.count", "select count(*) from link");
+	int got = stmt_row(s, e);
+	if (got != 1)
+		return false;
+	*n = stmt_get_int(s, 0);
+	stmt_reset(s);
+	return true;
+}
+
 /* ---- aliases ---- */
 
 bool links_alias_get(struct links *l, const char *remote, const char *key, int64_t *id,
@@ -112,6 +123,16 @@ bool links_alias_set(struct links *l, int64_t id, const char *remote, const char
 	stmt_text(s, 2, key);
 	stmt_int(s, 3, id);
 	return stmt_write(s, &changes, e) && (changes == 1 || no_link(id, e));
+}
+
+bool links_alias_move(struct links *l, int64_t from, int64_t to, struct err *e)
+{
+	struct stmt *s =
+		db_stmt(l->db, "links.alias_move", "update alias set link = ?2 where link = ?1");
+	int64_t changes = 0;
+	stmt_int(s, 1, from);
+	stmt_int(s, 2, to);
+	return stmt_write(s, &changes, e);
 }
 
 bool links_alias_drop(struct links *l, const char *remote, const char *key, struct err *e)

@@ -21,11 +21,15 @@ bool links_list(struct links *l, int64_t after, int most,
 		bool (*each)(void *arg, int64_t id, const char *doc), void *arg,
 		struct err *e) MUST_USE;
 
+bool links_count(struct links *l, int64_t *n, struct err *e) MUST_USE;
+
 /* ERR_CONFLICT if the key belongs to another link; setting the same again is fine. */
 bool links_alias_set(struct links *l, int64_t id, const char *remote, const char *key,
 		     struct err *e) MUST_USE;
 bool links_alias_get(struct links *l, const char *remote, const char *key, int64_t *id,
 		     struct err *e) MUST_USE; /* *id 0: none */
+/* All keys of one link become another's. */
+bool links_alias_move(struct links *l, int64_t from, int64_t to, struct err *e) MUST_USE;
 bool links_alias_drop(struct links *l, const char *remote, const char *key, struct err *e) MUST_USE;
 
 /* side: a short name the scripts choose. */

@@ -112,6 +112,38 @@ bool runs_list(struct runs *r, int64_t link, int64_t after, int most,
 	return got == 0;
 }
 
+/* Reads no detail but those of the last failures. */
+#define BY_FLOW                                                                                \
+	"with last as (select iif(flow = '', coalesce(detail ->> '$.job', ''), flow) as name," \
+	" max(iif(outcome <> 'failed', id, 0)) as good,"                                       \
+	" max(iif(outcome = 'failed', id, 0)) as bad,"                                         \
+	" sum(outcome = 'failed' and at_ms >= ?1) as failed from run group by name)"           \
+	" select name, coalesce(g.at_ms, 0), coalesce(b.at_ms, 0), b.detail, last.failed"      \
+	" from last left join run g on g.id = good left join run b on b.id = bad"              \
+	" order by name"
+
+bool runs_flows(struct runs *r, int64_t since_ms,
+		bool (*each)(void *arg, const struct runs_flow *f), void *arg, struct err *e)
+{
+	struct stmt *s = db_stmt(r->db, "runs.flows", BY_FLOW);
+	stmt_int(s, 1, since_ms);
+	int got = stmt_row(s, e);
+	for (; got == 1; got = stmt_row(s, e)) {
+		const struct runs_flow f = {
+			.flow = stmt_get_text(s, 0),
+			.ok_ms = stmt_get_int(s, 1),
+			.failed_ms = stmt_get_int(s, 2),
+			.detail = stmt_get_int(s, 2) ? stmt_get_text(s, 3) : NULL,
+			.failed = stmt_get_int(s, 4),
+		};
+		if (!each(arg, &f)) {
+			stmt_reset(s);
+			return true;
+		}
+	}
+	return got == 0;
+}
+
 struct runs *runs_new(struct db *d, int64_t keep)
 {
 	struct runs *r = NEW(struct runs);

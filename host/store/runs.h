@@ -31,4 +31,16 @@ bool runs_add(struct runs *r, const struct run *in, int64_t *id, struct err *e) 
 bool runs_list(struct runs *r, int64_t link, int64_t after, int most,
 	       bool (*each)(void *arg, const struct run *row), void *arg, struct err *e) MUST_USE;
 
+/* What the records say of one flow (a run that named none: of its job's kind). */
+struct runs_flow {
+	const char *flow;
+	int64_t ok_ms;      /* the last run that did not fail; 0: none */
+	int64_t failed_ms;  /* the last that did; 0: none */
+	const char *detail; /* JSON of that one, or NULL */
+	int64_t failed;     /* how many failed since `since_ms` */
+};
+bool runs_flows(struct runs *r, int64_t since_ms,
+		bool (*each)(void *arg, const struct runs_flow *f), void *arg,
+		struct err *e) MUST_USE;
+
 #endif

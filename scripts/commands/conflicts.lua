@@ -1,40 +1,120 @@
--- cosell conflicts: values that lost when both sides had changed one field; they stay listed here.
+-- cosell conflicts: values that lost when both sides had changed one field.  They stay listed until
+-- a person takes a side, or says that what stands is right.
+local fields = require "fields"
+local find = require "find"
+local links = require "links"
+local orders = require "orders"
+local sides = require "sides"
+local table_text = require "table_text"
 local words = require "words"
 
 local M = { help = "values that lost when both sides changed one field", where = "host",
-  usage = "cosell conflicts [--json]" }
+  usage = "cosell conflicts [DEAL] [--json]\n" ..
+    "       cosell conflicts take crm|partner NUMBER   both sides get this side's value\n" ..
+    "       cosell conflicts drop NUMBER               what stands is right" }
 
-local function shown(value)
-  if type(value) == "table" then
-    return json.encode(value)
+local MOST = 1000
+
+local function conflicts_of(link)
+  local out, names = json.array {}, {}
+  for _, note in ipairs(host.store.note_list(link, "conflict", MOST)) do
+    local id, c = note.link, note.doc
+    names[id] = names[id] or find.name(id, links.get(id) or {})
+    out[#out + 1] = { number = note.note, deal = id, name = names[id], at_ms = note.at_ms,
+      field = c.field, crm = c.crm, partner = c.partner, kept = c.kept }
   end
-  return value == nil and "(empty)" or tostring(value)
+  return out
+end
+M.of = conflicts_of
+
+---A conflict in three lines: where, what stands, what lost.
+---@param cmd table
+---@param c table
+---@param with_name boolean
+---@return string[]
+function M.lines(cmd, c, with_name)
+  local field = fields.by_name[c.field]
+  local label = field and field.label or c.field
+  local number = ("%4d  "):format(c.number)
+  local title = number .. (with_name and c.name .. ": " or "") .. label .. ", " ..
+    table_text.ago(c.at_ms)
+  local lost = c.kept == "crm" and "partner" or "crm"
+  local function side(word, name)
+    return ("      %s  %-14s  %s"):format(word, sides.names[name], sides.text(field, c[name]))
+  end
+  local width = table_text.width(cmd)
+  return { table_text.cut(title, width), table_text.cut(side("kept", c.kept), width),
+    table_text.cut(side("lost", lost), width) }
+end
+
+local function show(cmd, link, as_json)
+  local list = conflicts_of(link)
+  if as_json then
+    cmd.out(json.encode(list) .. "\n")
+    return 0
+  elseif #list == 0 then
+    cmd.out("no conflicts\n")
+    return 0
+  end
+  for i = #list, 1, -1 do
+    table_text.out(cmd, M.lines(cmd, list[i], true))
+  end
+  cmd.out("\ncosell conflicts take crm|partner NUMBER   both sides get this side's value\n" ..
+    "cosell conflicts drop NUMBER               what stands is right\n")
+  return 0
+end
+
+local function usage(cmd)
+  cmd.err("usage: " .. M.usage .. "\n")
+  return 2
+end
+
+local function settle(cmd, as_json, verb, side, number)
+  local notes, err = orders.conflict(number)
+  local ok = notes ~= nil
+  if ok and verb == "take" then
+    ok, err = orders.give(notes[1].link, "take", { side = side, note = number })
+  elseif ok then
+    ok, err = orders.drop_conflict(number)
+  end
+  if not ok then
+    cmd.err(err.text .. "\n")
+    return 1
+  end
+  local labels = {}
+  for i = #notes, 1, -1 do
+    labels[#labels + 1] = fields.by_name[notes[i].doc.field].label
+  end
+  local what = table.concat(labels, " and ")
+  local line = verb == "drop" and ("%s: what stands stays"):format(what) or
+    ("%s: the value of %s goes to both sides"):format(what, side == "crm" and "the CRM" or
+      "Partner Center")
+  cmd.out((as_json and json.encode { number = number, verb = verb, side = side,
+    fields = json.array(labels) } or line) .. "\n")
+  return 0
 end
 
 function M.run(cmd)
   local given, options = words.of(cmd, M, { json = true })
   if not given then
     return 2
+  elseif given[1] == "take" then
+    local number = math.tointeger(tonumber(given[3]))
+    if #given ~= 3 or not sides.names[given[2]] or not number then
+      return usage(cmd)
+    end
+    return settle(cmd, options.json, "take", given[2], number)
+  elseif given[1] == "drop" then
+    local number = math.tointeger(tonumber(given[2]))
+    if #given ~= 2 or not number then
+      return usage(cmd)
+    end
+    return settle(cmd, options.json, "drop", nil, number)
+  elseif #given == 0 then
+    return show(cmd, nil, options.json)
   end
-  local out = json.array {}
-  for _, note in ipairs(host.store.note_list(nil, "conflict", 200)) do
-    local c = note.doc
-    out[#out + 1] = { deal = note.link, at_ms = note.at_ms, field = c.field, crm = c.crm,
-      partner = c.partner, kept = c.kept }
-  end
-  if options.json then
-    cmd.out(json.encode(out) .. "\n")
-    return 0
-  end
-  for _, c in ipairs(out) do
-    local kept = c.kept == "crm" and "the CRM's" or "Partner Center's"
-    cmd.out(("deal %d  %s: kept %s; the CRM had %s, Partner Center had %s\n"):format(c.deal,
-      c.field, kept, shown(c.crm), shown(c.partner)))
-  end
-  if #out == 0 then
-    cmd.out("no conflicts\n")
-  end
-  return 0
+  local hit = find.one(cmd, table.concat(given, " "))
+  return hit and show(cmd, hit.id, options.json) or 1
 end
 
 return M

@@ -1,10 +1,36 @@
--- cosell status: the host on one screen.
+-- cosell status: the host on one screen, and what needs a person.  Exit status 1: something does.
+local brakes = require "brakes"
+local find = require "find"
+local flows = require "commands.flows"
+local table_text = require "table_text"
 local words = require "words"
 
-local M = { help = "the host on one screen: remotes, queue, generation", where = "host",
-  usage = "cosell status [--json]" }
+local M = { help = "the host on one screen, and what needs a person", where = "host",
+  usage = "cosell status [--json]        exit status 1: something needs a person" }
 
 local SOON_MS = 3000
+local MOST_SHOWN = 3
+local MOST_CONFLICTS = 1000
+
+-- ---- Gathering ----
+
+-- Answers that take long in a large state are kept for twenty times as long as they took, so that
+-- whoever asks again and again costs a twentieth of the time at most.
+local kept = {}
+
+local function seldom(name, ask)
+  local now, known = host.now_ms(), kept[name]
+  if not known or now > known.until_ms then
+    local value, err = ask()
+    if not value then
+      return nil, err
+    end
+    local took = host.now_ms() - now
+    known = { value = value, until_ms = now + took * 21 }
+    kept[name] = took > 0 and known or nil
+  end
+  return known.value
+end
 
 -- Jobs that people wait for: not the ticks, which are always there.
 local function queue_of()
@@ -22,62 +48,218 @@ end
 local function dead_letters()
   local out = json.array {}
   for _, job in ipairs(host.queue.list { state = "dead", most = 20 }) do
-    table.insert(out, { id = job.id, kind = job.kind, lane = job.lane, why = job.why,
-      text = job.text })
+    local id = math.tointeger(tonumber(job.lane:match("^link:(%d+)$")))
+    local link = id and host.store.link_get(id)
+    out[#out + 1] = { id = job.id, kind = job.kind, lane = job.lane, why = job.why,
+      text = job.text, link = id, deal = link and find.name(id, link) or nil }
   end
   return out
 end
 
-local function remote_line(r)
-  local state = r.needs_sign_in and "sign in again" or r.signed_in and "signed in" or
-    "not signed in yet"
-  if (r.paused_until_ms or 0) > host.now_ms() then
-    state = state .. (", paused for %d s"):format((r.paused_until_ms - host.now_ms()) // 1000)
+-- How many deals stand how; frozen ones by name.
+local function deals_of()
+  local out = { total = 0, open = 0, suspended = 0, deleted = 0, gone = 0, found = 0, foreign = 0,
+    frozen = json.array {} }
+  for id, link in find.all() do
+    out.total = out.total + 1
+    out[link.state] = (out[link.state] or 0) + 1
+    if link.frozen then
+      table.insert(out.frozen, { link = id, deal = find.name(id, link), why = link.frozen })
+    end
   end
-  local text = r.text and r.text ~= "" and ": " .. r.text or ""
-  return ("  %-16s %s%s"):format(r.name, state, text)
+  return out
 end
 
-local function lines_of(s)
-  local out = { ("cosell %s, generation %d, stage %s"):format(host.version, host.generation,
-    host.profile.stage or "production") }
-  if s.reload and s.reload.error and s.reload.error ~= json.null then
-    out[#out + 1] = "  last change refused: " .. s.reload.error
+local function gather()
+  local s = host.status() or {}
+  s.generation, s.stage = host.generation, host.profile.stage or "production"
+  s.queue, s.failed = queue_of(), dead_letters()
+  s.brake = brakes.on()
+  s.conflicts = #host.store.note_list(nil, "conflict", MOST_CONFLICTS)
+  local err
+  s.deals, err = seldom("deals", deals_of)
+  if s.deals then
+    s.flows, err = seldom("flows", flows.list)
+  end
+  if not s.flows then
+    return nil, err
+  end
+  return s
+end
+
+-- ---- What needs a person ----
+
+local function paused(r)
+  return (r.paused_until_ms or 0) > host.now_ms()
+end
+
+local function given(text)
+  return text ~= nil and text ~= json.null and text ~= "" and text or nil
+end
+
+local function to_do(s)
+  local out = json.array {}
+  local function add(what, words_of, ...)
+    out[#out + 1] = { what = what, text = words_of:format(...) }
+  end
+  if s.brake then
+    add("paused", "paused since %s UTC: %s; look with cosell sync --all, go on with --apply",
+      table_text.clock(s.brake.at_ms):sub(12, 16), s.brake.why)
+  end
+  for _, r in ipairs(s.remotes or {}) do
+    if r.needs_sign_in then
+      add("sign in", "%s: sign in again (renew what the profile names, then restart)", r.name)
+    end
+  end
+  if s.reload and given(s.reload.error) then
+    add("reload", "last change refused, the old files run: %s", s.reload.error)
   end
   if s.needs_restart then
-    out[#out + 1] = ("  profile: the change of `%s` needs a restart; the old value runs"):format(
+    add("restart", "the change of `%s` in the profile needs a restart; the old value runs",
       s.needs_restart)
   end
-  out[#out + 1] = "remotes"
-  for _, r in ipairs(s.remotes or {}) do
-    out[#out + 1] = remote_line(r)
+  for _, f in ipairs(s.flows) do
+    if f.failing then
+      add("flow", "flow %s fails: %s", f.letter, f.last_error or "see cosell runs")
+    end
   end
-  local q = s.queue
-  out[#out + 1] = ("queue  %d waiting, %d running, %d failed"):format(q.waiting, q.running, q.dead)
-  for _, job in ipairs(s.failed) do
-    out[#out + 1] = ("  %d %s %s: %s"):format(job.id, job.kind, job.why, job.text)
+  for i = 1, math.min(#s.deals.frozen, MOST_SHOWN) do
+    local frozen = s.deals.frozen[i]
+    add("frozen", "frozen: \"%s\": %s; cosell deal release %d", frozen.deal, frozen.why,
+      frozen.link)
+  end
+  for i = 1, math.min(#s.failed, MOST_SHOWN) do
+    local job = s.failed[i]
+    add("dead letter", "%s: %s: %s", job.deal and '"' .. job.deal .. '"' or "job " .. job.id,
+      job.why, job.text)
+  end
+  if s.queue.dead > 0 then
+    add("dead letters", "%s: cosell retry shows them, cosell retry --failed tries them again",
+      table_text.count(s.queue.dead, "dead letter"))
+  end
+  if s.conflicts > 0 then
+    add("conflicts", "%s: cosell conflicts", table_text.count(s.conflicts, "conflict"))
+  end
+  if s.deals.found > 0 then
+    add("found", "%s on both sides, not made by this state: cosell deal adopt joins both",
+      table_text.count(s.deals.found, "deal"))
+  end
+  return out
+end
+
+-- What is worth a line is not always worth an alarm.
+local QUIET = { restart = true, found = true }
+
+local function needs_person(list)
+  for _, item in ipairs(list) do
+    if not QUIET[item.what] then
+      return true
+    end
+  end
+  return false
+end
+
+-- ---- As text ----
+
+local REMOTES = { { title = "REMOTE" }, { title = "STATE", flex = true },
+  { title = "BUDGET", right = true }, { title = "LAST ANSWER" } }
+
+local function remote_row(r)
+  local state, colour = "✔ signed in", "green"
+  if r.needs_sign_in then
+    state, colour = "✖ sign in again", "red"
+  elseif not r.signed_in then
+    state, colour = "not signed in yet", nil
+  end
+  if paused(r) then
+    state = ("%s, paused for %d s"):format(state, (r.paused_until_ms - host.now_ms()) // 1000)
+  end
+  local budget = r.budget_left and r.budget_left >= 0 and tostring(r.budget_left) or "no limit"
+  local row = { r.name, { state, colour }, budget, table_text.ago(r.last_ok_ms) }
+  row.below = given(r.text) and { "  " .. table_text.plain(r.text) } or nil
+  return row
+end
+
+local function head(s)
+  local line = ("cosell %s, generation %d, stage %s"):format(host.version, s.generation, s.stage)
+  local up = s.serving and ", up " .. table_text.span(host.now_ms() - s.started_ms) or
+    ", no host is running"
+  return line .. up
+end
+
+local function queue_line(q)
+  local oldest = q.oldest_due_ms or 0
+  local wait = oldest > 0 and host.now_ms() > oldest and
+    ", oldest due for " .. table_text.span(host.now_ms() - oldest) or ""
+  return ("queue      %d waiting, %d running, %s%s"):format(q.waiting, q.running,
+    table_text.count(q.dead, "dead letter"), wait)
+end
+
+local STATES = { "suspended", "deleted", "gone", "found", "foreign" }
+
+local function deals_line(s)
+  local out = { ("deals      %d linked"):format(s.deals.open) }
+  for _, name in ipairs(STATES) do
+    if s.deals[name] > 0 then
+      out[#out + 1] = ("%d %s"):format(s.deals[name], name)
+    end
+  end
+  if #s.deals.frozen > 0 then
+    out[#out + 1] = #s.deals.frozen .. " frozen"
+  end
+  out[#out + 1] = table_text.count(s.conflicts, "conflict")
+  return table.concat(out, ", ")
+end
+
+local function callbacks_line(c)
+  if not (c and c.stored) then
+    return "callbacks  none are taken: changes come by polls"
+  end
+  return ("callbacks  port %d, %d taken, %d refused"):format(c.port, c.stored,
+    c.refused + c.rejected)
+end
+
+local FLOWS = { { title = "" }, { title = "FLOW", flex = true }, { title = "STATE" },
+  { title = "LAST SUCCESS" }, { title = "LAST ERROR" } }
+
+local function lines_of(cmd, s)
+  local out = { head(s), "" }
+  local function add(lines)
+    table.move(lines, 1, #lines, #out + 1, out)
+  end
+  local remotes, rows = {}, {}
+  for i, r in ipairs(s.remotes or {}) do
+    remotes[i] = remote_row(r)
+  end
+  for i, f in ipairs(s.flows) do
+    rows[i] = { f.letter, f.title, flows.state_cell(f), flows.success_cell(f),
+      flows.errors_cell(f) }
+  end
+  add(table_text.lines(cmd, REMOTES, remotes))
+  add { "" }
+  add(table_text.lines(cmd, FLOWS, rows))
+  add { "", queue_line(s.queue), deals_line(s), callbacks_line(s.callbacks) }
+  if #s.to_do > 0 then
+    add { "", table_text.paint(cmd, "bold", "to do") }
+  end
+  for _, item in ipairs(s.to_do) do
+    add(table_text.wrap(cmd, "  ", item.text))
   end
   return out
 end
 
 function M.run(cmd)
-  local given, options = words.of(cmd, M, { json = true })
-  if not given then
+  local given_words, options = words.of(cmd, M, { json = true })
+  if not given_words then
     return 2
   end
-  local s = host.status() or {}
-  s.queue, s.failed, s.generation = queue_of(), dead_letters(), host.generation
-  if options.json then
-    cmd.out(json.encode(s) .. "\n")
-  else
-    cmd.out(table.concat(lines_of(s), "\n") .. "\n")
+  local s, err = gather()
+  if not s then
+    return nil, err
   end
-  for _, r in ipairs(s.remotes or {}) do
-    if r.needs_sign_in then
-      return 1
-    end
-  end
-  return #s.failed > 0 and 1 or 0
+  s.to_do = to_do(s)
+  table_text.out(cmd, options.json and { json.encode(s) } or lines_of(cmd, s))
+  return needs_person(s.to_do) and 1 or 0
 end
 
 return M

@@ -1,9 +1,22 @@
--- cosell sync: reads now what changed on both sides, instead of at the next tick.
-local M = { help = "read now what changed on both sides", where = "host", usage = "cosell sync" }
+-- cosell sync: reads now what changed on both sides, instead of at the next tick; with --all it
+-- compares every deal of both sides, page by page, and says what differs; with --apply it also sets
+-- that right, and so ends a pause.
+local brakes = require "brakes"
+local fields = require "fields"
+local sweep = require "sweep"
+local table_text = require "table_text"
+local words = require "words"
 
-local TICKS = { "tick.opportunities", "tick.solutions", "tick.poll" }
+local M = { help = "read now what changed; --all: compare every deal of both sides",
+  where = "host", usage = "cosell sync [--all [--apply]] [--json]" }
 
-function M.run(cmd)
+local TICKS = { "tick.opportunities", "tick.solutions", "tick.customers", "tick.poll" }
+local BAR = 30
+local SHOWN = 20
+
+-- ---- What changed since the last look ----
+
+local function look(cmd)
   local main = require "main"
   for _, kind in ipairs(TICKS) do
     if main.ticks[kind] then
@@ -12,6 +25,161 @@ function M.run(cmd)
   end
   cmd.out("reading what changed\n")
   return 0
+end
+
+-- ---- Everything ----
+
+local STEP = { crm = "the CRM", partner = "Partner Center", links = "what is left" }
+
+-- A bar as far as the number of linked deals tells how much there is.
+local function progress(cmd, total)
+  return function(s)
+    if not cmd.tty then
+      return
+    end
+    local done = s.crm + s.partner
+    local share = math.min(1, done / math.max(1, total * 2))
+    local full = math.floor(share * BAR)
+    cmd.err(("\r[%s%s] %3d %%  %s, page %d "):format(("#"):rep(full), ("-"):rep(BAR - full),
+      math.floor(share * 100), STEP[s.step] or "done", s.pages))
+  end
+end
+
+local function label(name)
+  return fields.by_name[name] and fields.by_name[name].label or name
+end
+
+local COUNTS = {
+  { "equal", "equal on both sides" },
+  { "differ", "changed since both sides last agreed" },
+  { "only_crm", "only in the CRM: not sent, or refused" },
+  { "only_partner", "only at Partner Center" },
+  { "found", "on both sides, not adopted by this state" },
+  { "gone", "linked, and one side is not there any more" },
+}
+
+local function by_field(s)
+  local out = {}
+  for name, n in pairs(s.fields) do
+    out[#out + 1] = { name = name, deals = n }
+  end
+  table.sort(out, function(a, b)
+    if a.deals ~= b.deals then
+      return a.deals > b.deals
+    end
+    return a.name < b.name
+  end)
+  return json.array(out)
+end
+
+local KINDS = { only_crm = "only in the CRM", only_partner = "only at Partner Center",
+  found = "not adopted", gone = "one side gone" }
+
+local function finding(note)
+  local doc = note.doc
+  local link = note.link ~= 0 and host.store.link_get(note.link)
+  local names = {}
+  for i, name in ipairs(doc.fields or {}) do
+    names[i] = label(name)
+  end
+  return { deal = note.link ~= 0 and note.link or nil, kind = doc.kind,
+    name = doc.name or (link and link.name) or nil, fields = json.array(doc.fields or {}),
+    row = doc.row or (link and link.crm and link.crm.id) or nil,
+    referral = doc.referral or (link and link.ours and link.ours.id) or nil,
+    said = KINDS[doc.kind] or table.concat(names, ", ") }
+end
+
+local function findings()
+  local out = json.array {}
+  for _, note in ipairs(host.store.note_list(nil, "differs", SHOWN + 1)) do
+    out[#out + 1] = finding(note)
+  end
+  return out
+end
+
+local function lines_of(s, list, cmd)
+  local out = { ("compared %d rows of the CRM with %d deals of Partner Center, %d pages, %.1f s")
+    :format(s.crm, s.partner, s.pages, (s.ended_ms - s.began_ms) / 1000) }
+  for _, row in ipairs(COUNTS) do
+    if s[row[1]] > 0 or row[1] == "equal" then
+      out[#out + 1] = ("%7d  %s"):format(s[row[1]], row[2])
+    end
+  end
+  for _, row in ipairs(by_field(s)) do
+    out[#out + 1] = ("%7d    %s"):format(row.deals, label(row.name))
+  end
+  for i, found in ipairs(list) do
+    local name = table_text.plain(found.name or found.row or found.referral or "")
+    out[#out + 1] = i > SHOWN and "  … and more: --json shows them all" or
+      ("  %s  %s: %s"):format(found.deal and "deal " .. found.deal or "-", name, found.said)
+  end
+  for i, line in ipairs(out) do
+    out[i] = table_text.cut(line, table_text.width(cmd))
+  end
+  return out
+end
+
+local function nothing_left(s)
+  return s.differ + s.only_crm + s.only_partner + s.found + s.gone == 0
+end
+
+-- What there is to do now, as a last line.
+local function advice(s, applied)
+  local brake = brakes.on()
+  if applied then
+    return ("%d deals are being looked at; writing goes on"):format(applied)
+  elseif brake then
+    return "paused: " .. brake.why ..
+      "\n`cosell sync --all --apply` sets right what differs and goes on"
+  end
+  return not nothing_left(s) and "`cosell sync --all --apply` sets right what differs" or nil
+end
+
+local function report(cmd, s, list, applied, as_json)
+  if as_json then
+    cmd.out(json.encode { began_ms = s.began_ms, ended_ms = s.ended_ms, pages = s.pages,
+      crm = s.crm, partner = s.partner, equal = s.equal, differ = s.differ,
+      by_field = by_field(s), only_crm = s.only_crm, only_partner = s.only_partner,
+      found = s.found, gone = s.gone, deals = list, applied = applied or json.null,
+      brake = brakes.on() or json.null } .. "\n")
+    return
+  end
+  cmd.out(table.concat(lines_of(s, list, cmd), "\n") .. "\n")
+  local said = advice(s, applied)
+  if said then
+    cmd.out(said .. "\n")
+  end
+end
+
+local function all(cmd, options)
+  local before = sweep.last()
+  if before and before.step ~= "done" and not options.json then
+    cmd.out(("going on with the comparison that was broken off after page %d\n"):format(
+      before.pages))
+  end
+  local s, err = sweep.compare(progress(cmd, host.store.link_count()))
+  if cmd.tty then
+    cmd.err("\r" .. (" "):rep(BAR + 40) .. "\r")
+  end
+  if not s then
+    cmd.err(err.text .. "\nwhat was compared so far is kept: the same command goes on from there\n")
+    return 1
+  end
+  local list = findings()
+  local applied = options.apply and sweep.apply(true) or nil
+  report(cmd, s, list, applied, options.json)
+  return (applied or nothing_left(s)) and 0 or 1
+end
+
+function M.run(cmd)
+  local given, options = words.of(cmd, M, { all = true, apply = true, json = true })
+  if not given then
+    return 2
+  elseif options.apply and not options.all then
+    cmd.err("--apply belongs to --all: look first\nusage: " .. M.usage .. "\n")
+    return 2
+  end
+  return options.all and all(cmd, options) or look(cmd)
 end
 
 return M

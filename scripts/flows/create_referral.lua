@@ -7,6 +7,7 @@ local canonical = require "canonical"
 local helper = require "flows.helper"
 local links = require "links"
 local partner_center = require "partner_center"
+local state = require "state"
 local text = require "text"
 
 local M = {}
@@ -144,6 +145,7 @@ end
 -- ✖ and the causes with their remedies, once for the same causes (rule 11).
 local function refuse(turn, problems)
   local link = turn.link
+  link.customer = turn.known.customer_stamp(turn.row)
   if not links.told(link, problems) then
     link.crm.tag = turn.tag
     return links.keep(link)
@@ -182,6 +184,10 @@ local function look(intent, id)
   return ours[1]
 end
 
+local function look_wait()
+  return (host.profile.settings.look_wait or 60) * 1000
+end
+
 -- Whether a first look is due: a state that is younger than a day may follow a lost one.
 local function state_is_new()
   local born = tonumber(host.store.mark_get("born"))
@@ -204,7 +210,7 @@ local function make_ours(link, deal, crm)
     if found or err then
       return found, err
     end
-    local wait = (host.profile.settings.look_wait or 60) * 1000
+    local wait = look_wait()
     if unsure and wait > 0 and not intent.looked then
       intent.looked = host.now_ms()
       links.keep(link)
@@ -220,11 +226,27 @@ local function make_ours(link, deal, crm)
   return partner_center.create(M.body(deal))
 end
 
----Microsoft's copy, in an engagement that has none: intent -> POST.  (suspends)
+---What Microsoft's copy of a deal that is shared later is made of: the deal as Partner Center has
+---it now, the help that the CRM asks, and people of the CRM where the deal has none.
+---@param ours table  our referral
+---@param crm table  canonical
+function M.invitation(ours, known, crm)
+  local deal = canonical.from_partner(ours, nil, known)
+  deal.help = crm.help
+  deal.contact = deal.contact or crm.contact
+  if #deal.team == 0 then
+    deal.team = crm.team
+  end
+  return deal
+end
+
+---Microsoft's copy, in an engagement that has none: intent -> POST.  Without an intent of ours
+---before it, it is the upgrade of a deal that both sides know.  (suspends)
 ---@return table|nil theirs, table|nil err
 function M.make_theirs(link, deal)
   local before = link.intent and link.intent.partner
-  link.intent = { partner = { step = "theirs", at = host.now_ms(), crm = before and before.crm } }
+  link.intent = { partner = { step = "theirs", at = host.now_ms(), crm = before and before.crm,
+    upgrade = not before or before.upgrade } }
   local ok, err = links.keep(link)
   if not ok then
     return nil, err
@@ -345,7 +367,13 @@ function M.run(turn)
     return links.keep(link)
   end
   local deal = canonical.from_crm(row, known)
-  turn.name = deal.name
+  turn.name, link.name = deal.name, deal.name
+  if state.closed[deal.state] and not link.intent then
+    host.run { flow = "create_referral", link = link.id, trigger = turn.trigger,
+      outcome = "left out", detail = { deal = deal.name, why = "it is closed in the CRM already" } }
+    link.crm.tag = turn.tag
+    return links.keep(link)
+  end
   local problems = M.problems(deal)
   if #problems > 0 then
     return refuse(turn, problems)
@@ -361,19 +389,46 @@ function M.run(turn)
   return send(turn, answer.v, canonical.from_crm(row, known))
 end
 
----Goes on where a crash left an engagement that has, or may have, only our referral.  (suspends)
----@param turn Turn
-function M.resume(turn)
+-- What Microsoft's copy is made of, when it was not made, or nobody knows, in an earlier run.
+local function deal_again(turn, intent)
   local deal = canonical.from_crm(turn.row, turn.known)
-  local ours, theirs = turn.read.ours, turn.read.theirs
+  if intent.upgrade then
+    return M.invitation(turn.read.ours, turn.known, deal)
+  end
+  local answer, err = host.map { call = "referral.create", d = deal, v = deal, crm = turn.row }
+  return answer and answer.v, err
+end
+
+---Goes on where an earlier run left an engagement that has, or may have, only our referral: a
+---create whose end is unsure is looked for twice before it is made again (rule 9).  (suspends)
+---@param turn Turn
+---@param intent table
+---@return true|integer|nil  true: done, or, for an upgrade, both are there now; a number: again in
+---that many ms
+function M.resume(turn, intent)
+  local link, theirs = turn.link, turn.read.theirs
+  local deal, err = deal_again(turn, intent)
+  if not deal then
+    return nil, err
+  end
   if deal.help and not theirs then
-    local err
-    theirs, err = M.make_theirs(turn.link, deal)
+    local wait = look_wait()
+    if intent.step == "theirs" and wait > 0 and not intent.looked then
+      intent.looked = host.now_ms()
+      links.keep(link)
+      return wait
+    end
+    theirs, err = M.make_theirs(link, deal)
     if not theirs then
       return nil, err
     end
+    turn.read.theirs = theirs
   end
-  return finish(turn, ours, theirs)
+  if intent.upgrade then
+    link.intent = nil
+    return links.keep(link)
+  end
+  return finish(turn, turn.read.ours, theirs)
 end
 
 return M

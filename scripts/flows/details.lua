@@ -124,11 +124,24 @@ local function append(reads, more)
   return from
 end
 
+-- Of the rows that carry the identifier, the one the referral names, else the oldest; else the
+-- named one, if this CRM has it (situation 14).  -> its id
+local function owner_of(carriers, named, known)
+  local id = named and named[known.key]
+  for _, row in ipairs(carriers) do
+    if row[known.key] == id then
+      return id
+    end
+  end
+  return carriers[1] and carriers[1][known.key] or id
+end
+
 ---What the CRM holds already for an inbound deal, in one request: the account, the contact, the
 ---owner, and a row that carries the referral's identifier.  (suspends)
 ---@param deal table  canonical
 ---@param known table  facts
----@return table|nil  {account=, contact=, owner=, row=, lines=, match={account=, contact=}}
+---@return table|nil  {account=, contact=, owner=, row= its id, lines=,
+---  match={account=, contact=}}
 function M.find(deal, known)
   local accounts, account_match = match_reads("account", deal, known, { "name", "accountid" })
   if not accounts then
@@ -147,7 +160,8 @@ function M.find(deal, known)
     return nil, err
   end
   local reads = { { table = "opportunity", select = { known.key, known.columns.identifier },
-    filter = known.columns.identifier .. " eq " .. dynamics.q(deal.id), top = 2 } }
+    filter = known.columns.identifier .. " eq " .. dynamics.q(deal.id), orderby = "createdon asc",
+    top = 10 } }
   local named = text.is_guid(deal.crm_id)
   if named then -- the row it names, if this CRM knows it
     reads[2] = { table = "opportunity", id = deal.crm_id, select = { known.key } }
@@ -159,7 +173,7 @@ function M.find(deal, known)
   if not lists then
     return nil, err
   end
-  local found = { lines = {}, row = lists[1][1] or (named and lists[2][1]),
+  local found = { lines = {}, row = owner_of(lists[1], named and lists[2][1], known),
     match = { account = account_match, contact = contact_match } }
   local any = function() return true end
   found.account, err = choose("account", first_hits(lists, at_accounts, #accounts, any), deal,

@@ -4,14 +4,20 @@
 local dynamics = require "dynamics"
 local facts = require "facts"
 local links = require "links"
+local text = require "text"
 
 local M = {}
 
-local MARK = "delta:solutions"
+local MARK, MODIFIED = "delta:solutions", "modified:solutions"
+local EXPIRED, UNTRACKED, FORBIDDEN = "0x80044352", "0x80072491", "0x80040220"
+local OVERLAP_MS = 2 * 60 * 1000
 
--- The base's member that stands in this row, if we wrote or read it so: then it is no news.
+-- The member that stands in this row as we wrote or read it, in the base, or in what is being sent
+-- right now: then it is no news.
 local function agreed(link, row)
-  local base = host.store.base_get(link, "crm")
+  local doc = links.get(link)
+  local intent = doc.intent and doc.intent.partner
+  local base = host.store.base_get(link, "crm") or (intent and intent.crm)
   for _, item in ipairs(base and base.solutions or {}) do
     if item.row == row then
       return item
@@ -56,6 +62,22 @@ local function keep_page(page, known)
   host.store.mark_set(MARK, page.next or page.delta)
 end
 
+-- Where tracking is off: what was made or changed since the last time, as a page; what was deleted
+-- is found by the daily comparison.
+local function by_time(known, columns)
+  local now, page = host.now_ms(), { rows = {}, deleted = {} }
+  local since = host.store.mark_get(MODIFIED) or "2000-01-01T00:02:00Z"
+  local from = text.iso(text.ms(since) - OVERLAP_MS)
+  for rows, err in dynamics.modified_since(known.solutions.table, columns, from) do
+    if not rows then
+      return nil, err
+    end
+    table.move(rows, 1, #rows, #page.rows + 1, page.rows)
+  end
+  host.store.mark_set(MODIFIED, text.iso(now))
+  return page
+end
+
 ---The handler of the solutions' tick.
 ---@return integer|nil  again in that many ms
 function M.delta()
@@ -64,14 +86,17 @@ function M.delta()
     return nil, err
   end
   local s = known.solutions
+  local columns = { s.key, s.parent, s.detail_lookup }
   repeat
     local page
-    page, err = dynamics.delta(s.table, { s.key, s.parent, s.detail_lookup },
-      host.store.mark_get(MARK))
-    if not page and err.code == "0x80044352" then
+    page, err = dynamics.delta(s.table, columns, host.store.mark_get(MARK))
+    if not page and err.code == EXPIRED then
       host.store.mark_set(MARK, nil)
       return 0
-    elseif not page then
+    elseif not page and (err.code == UNTRACKED or err.code == FORBIDDEN) then
+      page, err = by_time(known, columns)
+    end
+    if not page then
       return nil, err
     end
     keep_page(page, known)

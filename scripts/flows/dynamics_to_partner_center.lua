@@ -58,18 +58,6 @@ local function edits_of(ops)
   return edits
 end
 
--- What Microsoft's copy is made of: the deal as Partner Center has it now, the help that the CRM
--- asks, and people of the CRM where the deal has none.
-local function invitation(ours, known, crm)
-  local deal = canonical.from_partner(ours, nil, known)
-  deal.help = crm.help
-  deal.contact = deal.contact or crm.contact
-  if #deal.team == 0 then
-    deal.team = crm.team
-  end
-  return deal
-end
-
 -- The referral as the answer shows it, read again if the answer showed none.
 local function shown(id, referral, tag)
   if referral == true then
@@ -102,14 +90,17 @@ function M.write(turn, plan)
     return nil, err
   end
   plan.to_partner = answer.v
-  read.ours, err = send(read.ours, operations(plan))
-  if not read.ours then
+  local ours
+  ours, err = send(read.ours, operations(plan))
+  if not ours then
+    err.untaken = err.kind == "conflict" -- If-Match refused it: nothing was written
     return nil, err
   end
+  read.ours = ours
   if plan.to_partner.help and not read.theirs then
     link.ours.tag = read.ours.eTag
     read.theirs, err = create_referral.make_theirs(link,
-      invitation(read.ours, turn.known, plan.crm))
+      create_referral.invitation(read.ours, turn.known, plan.crm))
     if not read.theirs then
       return nil, err
     end

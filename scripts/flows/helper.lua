@@ -2,6 +2,7 @@
 -- A write is one change set, data and bookkeeping together, and shows the row as it is afterwards
 -- in the same request.  It must never decide what is written: deal.lua and merge.lua do.
 local audit = require "audit"
+local brakes = require "brakes"
 local canonical = require "canonical"
 local details = require "flows.details"
 local dynamics = require "dynamics"
@@ -36,16 +37,17 @@ function M.read(turn)
   return true
 end
 
+---Which deals come in: the setting `inbound`.
+function M.inbound()
+  return host.profile.settings.inbound or
+    (host.profile.stage == "staging" and "linked") or "all"
+end
+
 ---Whether a deal that the CRM does not have yet is wanted there (rule 14).
 function M.wanted(link, deal)
-  local inbound = host.profile.settings.inbound
-  if inbound == nil and host.profile.stage == "staging" then
-    inbound = "linked"
-  end
-  if link.intent then
-    return true
-  end
-  return inbound == nil or inbound == "all" or (inbound == "linked" and deal.crm_id ~= nil)
+  local inbound = M.inbound()
+  return link.intent ~= nil or link.restore or inbound == "all" or
+    (inbound == "linked" and deal.crm_id ~= nil)
 end
 
 -- ---- Fields as columns ----
@@ -71,8 +73,11 @@ local COLUMN = {
   help = function(out, code, known)
     out[known.columns.help] = known.help_by_code[code] or json.null
   end,
+  closing_date = function(out, date, known)
+    out[known.columns.closing_date] = date ~= json.null and known.date_column(date) or date
+  end,
 }
-for _, name in ipairs { "closing_date", "visible", "microsoft_id", "id", "link" } do
+for _, name in ipairs { "visible", "microsoft_id", "id", "link" } do
   local role = name == "id" and "identifier" or name
   COLUMN[name] = function(out, value, known)
     out[known.columns[role]] = value
@@ -96,12 +101,8 @@ end
 
 local function set_audit(values, old, lines, known)
   local column = known.columns.audit
-  local max = known.meta.columns[column].max
-  for _, line in ipairs(lines) do
-    old = audit.add(old, line, max, host.profile.settings.audit_max or 8000)
-  end
   if #lines > 0 then
-    values[column] = old
+    values[column] = audit.all(old, lines, known.meta.columns[column].max)
   end
 end
 
@@ -229,6 +230,7 @@ end
 local function take_row(turn, row)
   turn.row, turn.tag = row, row["@odata.etag"]
   turn.link.crm.tag = turn.tag
+  brakes.said(turn.link, row[turn.known.columns.audit])
 end
 
 local function shown_row(rows)
@@ -278,7 +280,7 @@ local function create_changes(deal, found, intent, known)
   end
   local children = {}
   solution_changes(children, intent.row, deal.solutions, {}, known)
-  if deal.currency and not known.currencies.by_code[deal.currency] then
+  if deal.currency and not facts.currency(known, deal.currency) then
     lines[#lines + 1] = "currency " .. deal.currency .. " does not exist in the CRM: add it"
     deal.currency, deal.value = nil, nil
   end
@@ -299,18 +301,27 @@ local function create_changes(deal, found, intent, known)
   return changes, lines
 end
 
----Links a row that carries the referral's identifier already; both sides then merge without a base.
-local function adopt(turn, id)
+-- A row that carries the referral's identifier already, or that the referral names.
+local function found_row(turn, id)
   local link, known = turn.link, turn.known
-  if links.by_row(known.table, id) then
+  local other = links.by_row(known.table, id)
+  if not other then
+    link.crm, link.intent = { table = known.table, id = id }, nil
+    link.state = link.adopted and "open" or "found"
+    return "found", "a row of the CRM names it, and this state made neither: " ..
+      "`cosell deal adopt` joins them"
+  end
+  other = links.get(other)
+  if other.engagement then
     return nil, { kind = "data", text = "the CRM's row with this identifier is another deal's" }
+  elseif other.intent then
+    return nil, { kind = "conflict", text = "the row of this deal is just being sent" }
   end
-  link.crm, link.intent = { table = known.table, id = id }, nil
-  local ok, err = links.keep(link)
-  if not ok then
-    return nil, err
-  end
-  return nil, { kind = "conflict", text = "the row is in the CRM already: linked, now merged" }
+  other.state = "found"
+  links.absorb(other, link)
+  links.save(other)
+  links.wake(other.id, "found")
+  return "joined", "it belongs to a row that the CRM has"
 end
 
 -- Sends the change set of an intent; what was made is known from its answer alone.
@@ -346,7 +357,7 @@ local function resume(turn)
   end
   link.crm, link.intent = { table = known.table, id = intent.row }, nil
   take_row(turn, row)
-  return { deal = canonical.from_crm(row, known), lines = {} }
+  return { deal = canonical.from_crm(row, known), lines = {}, later = true }
 end
 
 ---Makes the row of an inbound deal, with account, contact and solutions, all or nothing; resumes
@@ -354,8 +365,9 @@ end
 ---@param turn Turn
 ---@param deal table  canonical
 ---@param held {text: string}[]  what is told besides
----@return table|false|nil  {deal= canonical, lines=, account_was="found"|"created"}; false: the
----deal names a row that this CRM does not have
+---@return table|string|nil  {deal= canonical, lines=, account_was="found"|"created", later=};
+---later: the row may have been edited since it was made; a word: it was not made
+---@return string|table|nil  why not, as text, or err
 function M.create(turn, deal, held)
   local link, known = turn.link, turn.known
   local made, err = resume(turn)
@@ -367,9 +379,9 @@ function M.create(turn, deal, held)
   if not found then
     return nil, err
   elseif found.row then
-    return adopt(turn, found.row[known.key])
-  elseif text.is_guid(deal.crm_id) and not link.intent then
-    return false
+    return found_row(turn, found.row)
+  elseif text.is_guid(deal.crm_id) and not (link.intent or link.restore) then
+    return "foreign", "it names a row that this CRM does not have: another CRM's deal"
   end
   for _, item in ipairs(held) do
     found.lines[#found.lines + 1] = item.text
@@ -414,6 +426,30 @@ local function update_values(turn, change, lines)
   return values
 end
 
+-- One change set on the row, whose first change is the row's own if its columns change.
+local function send(turn, changes)
+  local link, known = turn.link, turn.known
+  local said = changes[1].values and changes[1].values[known.columns.audit]
+  if said then
+    brakes.announce(link, said)
+    links.edit(link.id, function(doc) doc.said = link.said end)
+  end
+  local done, changed, rows = dynamics.changes(changes, { read_of(link.crm.id, known) })
+  if not done then
+    return nil, changed
+  end
+  local row, err = shown_row(rows)
+  if not row then
+    return nil, err
+  end
+  local ours = #changes == 1 and changed[1] and changed[1].tag
+  if ours and ours ~= row["@odata.etag"] then -- what somebody just changed must not become a base
+    return nil, { kind = "conflict", text = "the row was changed while it was written" }
+  end
+  take_row(turn, row)
+  return true
+end
+
 ---Writes to the row, with audit text and mark, under its tag; turn.row is then the row as it is
 ---afterwards.  (suspends)
 ---@param turn Turn
@@ -437,16 +473,21 @@ function M.write(turn, change, lines)
     link.crm.tag = turn.tag
     return true
   end
-  local done, changed, rows = dynamics.changes(changes, { read_of(id, known) })
-  if not done then
-    return nil, changed
-  end
-  local row, err = shown_row(rows)
-  if not row then
-    return nil, err
-  end
-  take_row(turn, row)
-  return true
+  return send(turn, changes)
+end
+
+---A copy of another deal's row becomes a row of its own (situation 15): what is ours on it goes.
+---(suspends)
+---@param line string  for the audit text
+---@return true|nil, table|nil err
+function M.clean_copy(turn, line)
+  local known, row, c = turn.known, turn.row, turn.known.columns
+  local values = { [c.identifier] = json.null, [c.link] = json.null, [c.microsoft_id] = json.null,
+    [c.sync] = false,
+    [c.name] = canonical.strip_marks(canonical.given(row[c.name]) or "", known.marks) }
+  set_audit(values, nil, { line }, known)
+  return send(turn, { { op = "update", table = known.table, id = turn.link.crm.id, tag = turn.tag,
+    values = values } })
 end
 
 ---The same, and what the row then says.  (suspends)

@@ -1,6 +1,7 @@
 -- Flow f, "Partner Center to Dynamics 365": hears that a referral changed, by callback or by the
 -- catch-up poll, finds its link, and wakes the deal.  An event is only a hint: of what it says, the
 -- GUID at the end of its address is used, nothing else (never its host).
+local brakes = require "brakes"
 local links = require "links"
 local partner_center = require "partner_center"
 local text = require "text"
@@ -9,8 +10,10 @@ local M = {}
 
 local OVERLAP_MS = 5 * 60 * 1000
 
--- A referral whose link we do not know: read it, then find or make the link.
-local function wake_referral(id, trigger)
+---Looks at a referral: wakes its link; one whose link we do not know is read, then linked.
+---@param id string
+---@param trigger string
+function M.look(id, trigger)
   local link = links.by_referral(id)
   if link then
     return links.wake(link, trigger)
@@ -29,7 +32,7 @@ function M.event(payload)
     host.log("warn", "a callback named no referral: left alone")
     return true
   end
-  wake_referral(id:lower(), "callback")
+  M.look(id:lower(), "callback")
   return true
 end
 
@@ -57,7 +60,11 @@ local function link_of(referral)
   return id
 end
 
-local function join(referral, trigger)
+---Finds or makes the link of a referral as read, and wakes it.
+---@param referral table
+---@param trigger string
+---@return true|nil, table|nil err
+function M.join(referral, trigger)
   local id, err = link_of(referral)
   if not id then
     return nil, err
@@ -85,7 +92,7 @@ function M.referral(payload)
     return nil, err
   end
   local ok
-  ok, err = join(referral, payload.trigger)
+  ok, err = M.join(referral, payload.trigger)
   if not ok then
     return nil, err
   end
@@ -110,30 +117,32 @@ local function seen(referral, link)
 end
 
 local function note_seen(referral)
-  local link = links.get(links.by_referral(referral.id))
-  link.polled = link.polled or {}
-  link.polled[referral.id:lower()] = referral.eTag
-  return links.save(link)
+  return links.edit(links.by_referral(referral.id), function(link)
+    link.polled = link.polled or {}
+    link.polled[referral.id:lower()] = referral.eTag
+  end)
 end
 
-local function poll_one(referral)
+local function poll_one(referral, count)
   if not (text.is_guid(referral.id) and text.is_guid(referral.engagementId)) then
     return true
   end
   local id = links.by_referral(referral.id)
   if seen(referral, id and links.get(id)) then
     return true
+  elseif id then
+    count()
   end
-  local ok, err = join(referral, "poll")
+  local ok, err = M.join(referral, "poll")
   if not ok then
     return nil, err
   end
   return note_seen(referral)
 end
 
-local function poll_page(rows, latest)
+local function poll_page(rows, latest, count)
   for _, referral in ipairs(rows) do
-    local ok, err = poll_one(referral)
+    local ok, err = poll_one(referral, count)
     if not ok then
       return nil, err
     end
@@ -151,11 +160,12 @@ function M.poll()
   local since = mark or text.iso(host.now_ms())
   local latest = since
   local from = text.iso(text.ms(since) - OVERLAP_MS)
+  local count = brakes.round "many_changes"
   for rows, err in partner_center.changed_since(from) do
     if not rows then
       return nil, err
     end
-    latest, err = poll_page(rows, latest)
+    latest, err = poll_page(rows, latest, count)
     if not latest then
       return nil, err
     end

@@ -1,0 +1,148 @@
+-- Rule 15: signs that one side went back in time, that deals change in bulk, or that one record is
+-- written in circles.  A brake pauses all writing, on both sides, until a person has compared
+-- them (`cosell sync --all`, then `--apply`); reading goes on, and what is left undone meanwhile is
+-- found by that comparison.  A frozen record waits for `cosell deal release`.
+-- Owns the mark "brake" and, of a link, `said`, `writes`, `frozen`.  It must never ask a service.
+local M = {}
+
+local MARK = "brake"
+local AT_LEAST = 25 -- deals, before a share of them means anything
+local WINDOW_MS = 10 * 60 * 1000
+local MOST_WRITES = 5
+
+-- ---- The pause ----
+
+---@return {cause: string, why: string, at_ms: integer}|nil
+function M.on()
+  local mark = host.store.mark_get(MARK)
+  return mark and json.decode(mark) or nil
+end
+
+---Pauses, unless something else did so before.
+---@param cause "restored_crm"|"restored_state"|"many_changes"|"many_deletions"
+---@param why string  a sentence for the operator
+function M.set(cause, why)
+  if M.on() then
+    return
+  end
+  host.store.mark_set(MARK, json.encode { cause = cause, why = why, at_ms = host.now_ms() })
+  host.log("error", "paused, nothing is written: " .. why ..
+    "; compare with `cosell sync --all`, go on with `cosell sync --all --apply`")
+end
+
+---A person has looked: writing goes on.
+function M.release()
+  host.store.mark_set(MARK, nil)
+end
+
+-- ---- Many at once ----
+
+local MANY = {
+  many_changes = "%d of %d deals changed at once",
+  many_deletions = "%d of %d deals were deleted at once in the CRM",
+}
+
+---Counts what one reading of changes is about to change.
+---@param cause "many_changes"|"many_deletions"
+---@return fun()  call it for each deal
+function M.round(cause)
+  local total, n = host.store.link_count(), 0
+  local share = host.profile.settings.brake_percent or 20
+  return function()
+    n = n + 1
+    if share > 0 and n >= AT_LEAST and n * 100 > total * share then
+      M.set(cause, MANY[cause]:format(n, total))
+    end
+  end
+end
+
+-- ---- Back in time ----
+
+local function version(tag)
+  return math.tointeger(tonumber(tostring(tag):match('^W/"(%d+)"$')))
+end
+
+---Whether a row is older than we have seen it: the CRM was restored.
+---@param stored string|nil  its tag as we keep it
+---@param read string|nil  as it is now
+function M.older(stored, read)
+  local was, is = version(stored), version(read)
+  return was ~= nil and is ~= nil and is < was
+end
+
+local function token(link)
+  return math.tointeger(tonumber(tostring(link):match("deltatoken=(%d+)")))
+end
+
+---Whether a delta link that was kept is ahead of the one the CRM gives now.
+function M.ahead(kept, given)
+  local was, is = token(kept), token(given)
+  return was ~= nil and is ~= nil and is < was
+end
+
+M.RESTORED = "the CRM went back in time, as after a restored backup"
+
+local STAMP = "^%d%d%d%d%-%d%d%-%d%d %d%d:%d%d UTC  "
+
+local function newest(audit)
+  local line = type(audit) == "string" and audit:match("^[^\r\n]*") or nil
+  return line and line:find(STAMP) and line or nil
+end
+
+---What we are about to write as the newest audit line; saved with the link before it leaves.
+function M.announce(link, audit)
+  link.said = link.said or {}
+  link.said.next = newest(audit)
+end
+
+---The row shows this audit text after our write.
+function M.said(link, audit)
+  link.said = { now = newest(audit) }
+end
+
+---Whether the newest audit line of the row is a cosell's, but not of this state: that file is an
+---old copy, or a second host writes to this CRM.
+function M.stranger(link, audit)
+  local line, said = newest(audit), link.said
+  if not (line and said and said.now) or line == said.now or line == said.next then
+    return false
+  end
+  return line:sub(1, 16) > said.now:sub(1, 16)
+end
+
+M.STRANGER = "a row carries a newer audit line that this state did not write: the state file " ..
+  "was restored, or another cosell writes to this CRM"
+
+-- ---- In circles ----
+
+local function distinct(writes)
+  local n, seen = 0, {}
+  for _, write in ipairs(writes) do
+    n = n + (seen[write.hash] and 0 or 1)
+    seen[write.hash] = true
+  end
+  return n
+end
+
+---Notes a write to come.  More than five in ten minutes that repeat each other have no human
+---behind them: the record is frozen.
+---@param what any  what will be written
+---@return boolean  frozen now
+function M.circles(link, what)
+  local now, kept = host.now_ms(), json.array {}
+  for _, write in ipairs(link.writes or {}) do
+    if write.at > now - WINDOW_MS then
+      kept[#kept + 1] = write
+    end
+  end
+  kept[#kept + 1] = { at = now, hash = host.crypto.sha256(json.encode(what)):sub(1, 16) }
+  link.writes = kept
+  if #kept <= MOST_WRITES or distinct(kept) * 2 > #kept then
+    return false
+  end
+  link.frozen = ("written %d times in ten minutes, the same again and again: something else " ..
+    "writes to it"):format(#kept)
+  return true
+end
+
+return M

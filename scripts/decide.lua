@@ -1,0 +1,127 @@
+-- What a turn will do: the merge of both sides as read, what a person ordered, what may not travel
+-- now, what the mapping adds, and the lines that say so (reconcile rules 6, 11, 12).  It must never
+-- write.
+local agreement = require "agreement"
+local audit = require "audit"
+local canonical = require "canonical"
+local create_referral = require "flows.create_referral"
+local details = require "flows.details"
+local flow_table = require "flow_table"
+local helper = require "flows.helper"
+local links = require "links"
+local merge = require "merge"
+local microsoft_updates = require "flows.microsoft_updates"
+local turns = require "turn"
+local withhold = require "withhold"
+
+local M = {}
+
+-- A mapping's `resolve` may decide a conflict: the value that both sides get names the side.
+local function resolver(known)
+  if not known.describe.has.resolve then
+    return nil
+  end
+  return function(field, crm, partner, crm_base, partner_base)
+    local key = field.name
+    local answer, err = host.map { call = "resolve", field = key, crm = crm[key],
+      partner = partner[key], crm_base = crm_base[key], partner_base = partner_base[key] }
+    local value = canonical.given((answer or error(err, 0)).value)
+    if value == nil then
+      return nil
+    end
+    return canonical.same(field, value, partner[key]) and "partner" or "crm"
+  end
+end
+
+-- What is worth a write of its own is told once for the same values (rule 11); a read-only notice
+-- waits for the next real write.
+local function news(link, plan)
+  local items = json.array {}
+  for _, list in ipairs { plan.told, plan.held, plan.conflicts } do
+    for _, item in ipairs(list) do
+      if item.why ~= "read-only" then
+        items[#items + 1] = item
+      end
+    end
+  end
+  if #items == 0 then
+    link.told = nil
+    return false
+  end
+  return links.told(link, items)
+end
+
+-- Flows that are off, and the setting `inbound`: their direction waits.
+local function directions(plan)
+  if helper.inbound() == "none" or not flow_table.on "helper" then
+    withhold.direction(plan, "crm")
+  end
+  if not flow_table.on "dynamics_to_partner_center" then
+    withhold.direction(plan, "partner")
+  end
+end
+
+function M.plan(turn)
+  local link, known = turn.link, turn.known
+  local crm = canonical.from_crm(turn.row, known)
+  local partner = canonical.from_partner(turn.read.ours, turn.read.theirs, known)
+  local crm_base, partner_base = agreement.bases(link)
+  turns.name(turn, crm)
+  local plan = merge.plan(crm, partner, crm_base, partner_base, resolver(known))
+  plan.crm_base, plan.partner_base = crm_base, partner_base
+  plan.stays = { crm = {}, partner = {} }
+  plan.differed = merge.differed(crm, partner, crm_base, partner_base)
+  merge.order(plan, link.orders or {})
+  withhold.closed(plan)
+  withhold.unaccepted(plan)
+  directions(plan)
+  plan.heard = microsoft_updates.heard(partner, partner_base)
+  plan.held = withhold.bad(plan, known)
+  local wait = create_referral.unsettled(turn)
+  if withhold.upgrade(plan, wait) then
+    links.wake(link.id, "settled", wait)
+  end
+  plan.news = news(link, plan)
+  local err
+  plan.extra, plan.mapped, err = details.update(link, partner, turn.row)
+  if not plan.extra then
+    return nil, err
+  end
+  return plan
+end
+
+function M.is_empty(turn, plan)
+  return merge.empty(plan) and next(plan.extra) == nil and not plan.news and #plan.heard == 0 and
+    not turn.link.pending
+end
+
+-- The lines for the seller, in the order they should be read.
+function M.lines(turn, plan)
+  local lines
+  lines, plan.earlier = agreement.announced(turn.link, turn.read.ours.eTag)
+  local function add(head, said)
+    if said ~= "" then
+      lines[#lines + 1] = head .. said
+    end
+  end
+  add("Sent to Partner Center: ", audit.changes(plan.to_partner, plan.partner))
+  add("From Partner Center: ", audit.changes(plan.to_crm, plan.crm))
+  add("", audit.conflicts(plan.conflicts))
+  for _, item in ipairs(plan.news and plan.held or {}) do
+    add("", item.text)
+  end
+  add("", audit.told(plan.told, plan.news))
+  for _, line in ipairs(plan.heard) do
+    add("", line)
+  end
+  return lines
+end
+
+function M.flow(plan)
+  if next(plan.to_partner) then
+    return "dynamics_to_partner_center"
+  end
+  return #plan.heard > 0 and "microsoft_updates" or "partner_center_to_dynamics"
+end
+
+return M

@@ -1,0 +1,345 @@
+-- Leads: a referral that is nobody's deal yet (Independent and New) is a lead in the CRM, where the
+-- service returns such referrals (reconcile rule 17; "Manage leads").  Its values come in, nothing
+-- of it goes out but the decision: qualified by a person, it is accepted there; disqualified,
+-- declined; accepted there, it is qualified here.  From then on the link's row is the opportunity
+-- that QualifyLead made, and the deal goes on as any other.
+local agreement = require "agreement"
+local audit = require "audit"
+local canonical = require "canonical"
+local details = require "flows.details"
+local dynamics = require "dynamics"
+local helper = require "flows.helper"
+local links = require "links"
+local outward = require "flows.dynamics_to_partner_center"
+local state = require "state"
+local turns = require "turn"
+
+local M = {}
+
+local TABLE, DELTA = "lead", "delta:lead"
+local MARK = "leads" -- there is one, so the table's changes are read
+local QUALIFIED, DISQUALIFIED = 1, 2
+local STATUS = { qualified = 3, canceled = 7 }
+
+---Whether a referral without a row comes as a lead, or was just being made one.
+---@param link Link
+---@param deal table  canonical
+function M.wanted(link, deal)
+  local intent = link.intent and link.intent.crm
+  return intent and intent.lead or deal.type == "Independent" and deal.state == "new"
+end
+
+---Whether this CRM holds leads of ours.
+function M.any()
+  return host.store.mark_get(MARK) ~= nil
+end
+
+local EXPIRED = "0x80044352"
+
+---Wakes the deals whose leads changed, page by page; per page one commit.  (suspends)
+---@return true|nil, table|nil err
+function M.delta()
+  local page, err
+  repeat
+    page, err = dynamics.delta(TABLE, { "statecode" }, host.store.mark_get(DELTA))
+    if not page and err.code == EXPIRED then
+      host.store.mark_set(DELTA, nil)
+      return true
+    elseif not page then
+      return nil, err
+    end
+    for _, row in ipairs(page.rows) do
+      local id = links.by_row(TABLE, row.leadid)
+      local link = id and links.get(id)
+      if link and link.crm.tag ~= row["@odata.etag"] then
+        links.wake(id, "delta")
+      end
+    end
+    for _, id in ipairs(page.deleted) do
+      local link = links.by_row(TABLE, id)
+      if link then
+        links.wake(link, "delta")
+      end
+    end
+    host.store.mark_set(DELTA, page.next or page.delta)
+  until not page.next
+  return true
+end
+
+-- The connector's columns are named alike on both tables.
+local function select_of(known, meta)
+  local c, out = known.columns, { "subject", "description", "statecode", "statuscode" }
+  for _, name in ipairs { "qualifyingopportunityid", c.sync, c.identifier, c.link, c.audit } do
+    out[#out + 1] = meta.columns[name] and name or nil
+  end
+  return out
+end
+
+-- ---- Coming in ----
+
+local MONEY = { estimatedamount = "value", estimatedclosedate = "closing_date" }
+
+local function values_of(deal, known, meta)
+  local first, err = details.country(deal.customer.country, known)
+  if not first then
+    return nil, err
+  end
+  for name in pairs(first) do
+    first[name] = meta.columns[name] and first[name] or nil
+  end
+  local values
+  values, err = details.answer("lead.create", deal, first)
+  if not values then
+    return nil, err
+  end
+  local currency = deal.currency and known.currencies.by_code[deal.currency]
+  if currency and meta.columns[known.columns.currency] then
+    values[known.columns.currency] = { table = "transactioncurrency", id = currency.row }
+    for column, name in pairs(MONEY) do
+      values[column] = meta.columns[column] and deal[name] or nil
+    end
+  end
+  return values
+end
+
+-- What is ours on the row: identifier, link, Sync, mark, audit.
+local function bookkeeping(values, deal, lines, known, meta)
+  local c = known.columns
+  local name = deal.name or "(no name)"
+  local ours = { [c.identifier] = deal.id, [c.link] = deal.link, [c.sync] = true,
+    subject = audit.marked(name, true, known.marks, meta.columns.subject.max or 300) }
+  ours[c.audit] = audit.all(nil, lines, meta.columns[c.audit] and meta.columns[c.audit].max)
+  for column, value in pairs(ours) do
+    values[column] = meta.columns[column] and value or nil
+  end
+  return values
+end
+
+-- The row that carries this referral already, or that an earlier run made.  (suspends)
+local function present(turn, deal, meta)
+  local c = turn.known.columns
+  if not meta.columns[c.identifier] then
+    return false
+  end
+  local rows, err = dynamics.query(TABLE, { select = { meta.id }, top = 1,
+    filter = c.identifier .. " eq " .. dynamics.q(deal.id), orderby = "createdon asc" })
+  if not rows then
+    return nil, err
+  end
+  return rows[1] and rows[1][meta.id] or false
+end
+
+local function keep(turn, id, deal)
+  local link = turn.link
+  link.crm, link.intent = { table = TABLE, id = id }, nil
+  if deal.state ~= "new" then
+    links.wake(link.id, "created")
+  end
+  host.store.mark_set(MARK, "1")
+  return agreement.keep(link, { state = "hold", name = deal.name, notes = deal.notes }, deal)
+end
+
+---Makes the lead of a new referral, once.  (suspends)
+---@param turn Turn
+---@param deal table  canonical
+---@return true|nil, table|nil err
+function M.arrive(turn, deal)
+  local link, known = turn.link, turn.known
+  local meta, err = dynamics.table(TABLE)
+  if not meta then
+    return nil, err
+  end
+  local id
+  id, err = present(turn, deal, meta)
+  if id == nil then
+    return nil, err
+  elseif id then
+    return keep(turn, id, deal)
+  end
+  local lines = { "Created from Partner Center: " .. (deal.link or deal.id) }
+  local values
+  values, err = values_of(deal, known, meta)
+  if not values then
+    return nil, err
+  end
+  bookkeeping(values, deal, lines, known, meta)
+  link.intent = link.intent or { crm = { row = host.uuid(), lead = true } }
+  local ok
+  ok, err = links.keep(link)
+  if ok then
+    ok, err = dynamics.changes { { op = "create", table = TABLE, id = link.intent.crm.row,
+      values = values } }
+  end
+  if not ok and err.kind ~= "conflict" then -- a conflict: an earlier run made it
+    return nil, err
+  end
+  turns.note(turn, lines[1])
+  turns.say(turn, "partner_center_to_dynamics", "created",
+    { row = link.intent.crm.row, lead = true, lines = lines })
+  return keep(turn, link.intent.crm.row, deal)
+end
+
+-- ---- Both sides ----
+
+-- Columns of the lead, with an audit line, under its tag.
+local function write(turn, values, line)
+  local c, column = turn.known.columns, turn.meta.columns[turn.known.columns.audit]
+  if column then
+    values[c.audit] = audit.all(turn.row[c.audit], { line }, column.max)
+  end
+  local ok, err = dynamics.changes { { op = "update", table = TABLE, id = turn.link.crm.id,
+    tag = turn.tag, values = values } }
+  if ok then
+    turns.note(turn, line)
+  end
+  return ok, err
+end
+
+-- The opportunity takes the link over: ours on it, and what Partner Center has comes in as news.
+local function become(turn, opportunity, line)
+  local link, known = turn.link, turn.known
+  links.forget_row(link)
+  link.crm = { table = known.table, id = opportunity }
+  local ok, err = helper.read(turn)
+  if not ok then
+    return nil, err
+  end
+  local deal = turns.partner_now(turn)
+  ok, err = helper.write(turn, { to_crm = { id = deal.id, link = deal.link },
+    extra = { [known.columns.sync] = true } }, { line })
+  if not ok then
+    return nil, err
+  end
+  turns.note(turn, line)
+  turns.say(turn, "partner_center_to_dynamics", "qualified",
+    { row = opportunity, lines = { line } })
+  local crm = canonical.from_crm(turn.row, known)
+  crm.state = "hold" -- what the lead was: open now is somebody's decision
+  ok, err = agreement.keep(link, crm, { state = "new" })
+  links.wake(link.id, "qualified")
+  return ok, err
+end
+
+-- Account and contact that the CRM has already are used, the others made by the action itself.
+local function qualify(turn)
+  local known, deal = turn.known, turns.partner_now(turn)
+  local hits, err = details.find(deal, known)
+  if not hits then
+    return nil, err
+  end
+  local body = { CreateAccount = not hits.account, CreateContact = not hits.contact,
+    CreateOpportunity = true, Status = STATUS.qualified }
+  if hits.account then
+    body.OpportunityCustomerId = { ["@odata.type"] = "Microsoft.Dynamics.CRM.account",
+      accountid = hits.account.accountid }
+  end
+  local currency = deal.currency and known.currencies.by_code[deal.currency]
+  if currency then
+    body.OpportunityCurrencyId = { ["@odata.type"] = "Microsoft.Dynamics.CRM.transactioncurrency",
+      transactioncurrencyid = currency.row }
+  end
+  local ok
+  ok, err = dynamics.changes { { op = "action", body = body,
+    name = ("%s(%s)/Microsoft.Dynamics.CRM.QualifyLead"):format(turn.meta.set,
+      turn.link.crm.id) } }
+  if not ok then
+    return nil, err
+  end
+  return 0 -- the lead says now which opportunity it became
+end
+
+local function declined(turn)
+  local plan = { partner = turns.partner_now(turn), to_partner = { state = "canceled" },
+    pair = { "Closed", "Declined" }, crm = { reason = nil } }
+  local ok, err = outward.write(turn, plan)
+  if not ok then
+    return nil, err
+  end
+  turns.note_copies(turn)
+  turns.say(turn, "dynamics_to_partner_center", "updated", { to_partner = plan.to_partner })
+  return agreement.keep(turn.link, { state = "canceled" }, turns.partner_now(turn))
+end
+
+-- Closed there without us: so is the lead here.
+local function disqualify(turn, deal)
+  local ok, err = write(turn, { statecode = DISQUALIFIED, statuscode = STATUS.canceled },
+    "From Partner Center: " .. deal.state)
+  if not ok then
+    return nil, err
+  end
+  turns.say(turn, "partner_center_to_dynamics", "updated", { to_crm = { state = deal.state } })
+  return agreement.keep(turn.link, { state = "canceled" }, deal)
+end
+
+-- Name and notes follow while nobody has decided.
+local function refresh(turn, deal)
+  local _, base = agreement.bases(turn.link)
+  local values, meta = {}, turn.meta
+  if deal.name ~= base.name then
+    values.subject = audit.marked(deal.name, true, turn.known.marks,
+      meta.columns.subject.max or 300)
+  end
+  if deal.notes ~= base.notes then
+    values.description = deal.notes or json.null
+  end
+  if next(values) then
+    local ok, err = write(turn, values, "From Partner Center: name or notes changed")
+    if not ok then
+      return nil, err
+    end
+  end
+  turns.say(turn, "partner_center_to_dynamics", next(values) and "updated" or "equal")
+  return agreement.keep(turn.link, { state = "hold" }, deal)
+end
+
+local function read(turn)
+  local err, row
+  turn.meta, err = dynamics.table(TABLE)
+  if not turn.meta then
+    return nil, err
+  end
+  row, err = dynamics.get(TABLE, turn.link.crm.id, select_of(turn.known, turn.meta))
+  if not row then
+    return nil, err
+  end
+  turn.row, turn.tag = row, err
+  turn.link.crm.tag = err
+  return true
+end
+
+---The reconcile of a link whose row is a lead.  (suspends)
+---@param turn Turn  both sides' referrals read
+---@return true|integer|nil, table|nil err
+function M.reconcile(turn)
+  local ok, err = read(turn)
+  if not ok then
+    if err.kind == "absent" then
+      return turns.rest(turn, "deleted", "the lead was deleted in the CRM: left alone")
+    end
+    return nil, err
+  end
+  turns.note_copies(turn)
+  local deal, row = turns.partner_now(turn), turn.row
+  turns.name(turn, deal)
+  local opportunity = canonical.given(row._qualifyingopportunityid_value)
+  if row.statecode == QUALIFIED then
+    if not opportunity then
+      return turns.rest(turn, "suspended", "the lead was qualified without an opportunity")
+    end
+    return become(turn, opportunity, "Qualified: " .. (deal.link or deal.id))
+  elseif row.statecode == DISQUALIFIED then
+    if deal.state == "new" then
+      return declined(turn)
+    end
+    return agreement.keep(turn.link, { state = "canceled" }, deal)
+  elseif turns.suspended(turn) then
+    return turns.suspend(turn)
+  elseif deal.state == "active" then
+    return qualify(turn)
+  elseif state.closed[deal.state] then
+    return disqualify(turn, deal)
+  end
+  return refresh(turn, deal)
+end
+
+return M

@@ -1,0 +1,139 @@
+-- What of a plan may not travel now, and what the seller is told of it; the rest travels
+-- (reconcile rules 6, 7, 10, 12, 14).  A value that is held keeps its old base where it is to stay
+-- a change (plan.stays); else it counts as seen.
+-- Changes plans; it must never write or ask a service.
+local canonical = require "canonical"
+local facts = require "facts"
+local state = require "state"
+
+local M = {}
+
+-- One row a cause: the field, when it is bad, what is told.
+local BAD = {
+  { "value", function(plan) return canonical.is_zero(canonical.given(plan.to_partner.value)) end,
+    "the deal value is 0 or empty: not sent, Partner Center keeps its own" },
+  { "closing_date", function(plan) return plan.to_partner.closing_date == json.null end,
+    "the closing date is empty: not sent, Partner Center keeps its own" },
+  { "name", function(plan) return plan.to_partner.name == json.null end,
+    "the deal name is empty: not sent, Partner Center keeps its own" },
+  { "currency", function(plan) return plan.to_partner.currency == json.null end,
+    "the currency is empty: not sent, Partner Center keeps its own" },
+  { "solutions", function(plan) return #plan.to_partner.solutions == 0 end,
+    "at least one solution must stay: Partner Center keeps the last one", stays = true },
+  { "help", function(plan)
+    local contact = plan.partner.contact or plan.crm.contact
+    return not (contact and contact.email and contact.phone)
+  end, "Microsoft's help is asked, but the deal has no contact with e-mail and phone: choose one" },
+}
+
+-- What goes with a field that is held: its group (rule 5), and what follows from it alone.
+local function drop_with(plan, field)
+  if field == "value" or field == "currency" then
+    plan.to_partner.value, plan.to_partner.currency = nil, nil
+  elseif field == "help" and not plan.crm.visible then
+    plan.to_partner.visible, plan.to_crm.visible = nil, nil
+  end
+end
+
+---Solutions that the CRM's table does not have can't be added to the row.
+---@return table[] kept, table[] held  what is told of the others
+function M.known_solutions(list, known)
+  local kept, held = json.array {}, json.array {}
+  for _, item in ipairs(list) do
+    if facts.solution(known, item.id) then
+      kept[#kept + 1] = item
+    else
+      held[#held + 1] = { field = "solutions", text = "solution " .. item.id ..
+        " is not in the CRM's table of Microsoft solutions: add it there" }
+    end
+  end
+  return kept, held
+end
+
+local function hold_solutions(plan, known)
+  if not plan.to_crm.solutions then
+    return json.array {}
+  end
+  local kept, held = M.known_solutions(plan.to_crm.solutions, known)
+  local same = canonical.same({ name = "solutions", kind = "set" }, kept, plan.crm.solutions)
+  plan.to_crm.solutions = not same and kept or nil
+  return held
+end
+
+---Bad values, one by one.
+---@param plan Plan
+---@return {field: string, text: string}[]
+function M.bad(plan, known)
+  local held = hold_solutions(plan, known)
+  for _, rule in ipairs(BAD) do
+    local field, is_bad, why = table.unpack(rule)
+    if plan.to_partner[field] ~= nil and is_bad(plan) then
+      plan.to_partner[field] = nil
+      drop_with(plan, field)
+      plan.stays.crm[field] = rule.stays
+      held[#held + 1] = { field = field, text = why }
+    end
+  end
+  local currency = canonical.given(plan.to_crm.currency)
+  if currency and not facts.currency(known, currency) then
+    plan.to_crm.currency, plan.to_crm.value = nil, nil
+    held[#held + 1] = { field = "currency",
+      text = "currency " .. currency .. " does not exist in the CRM: add it there" }
+  end
+  return held
+end
+
+---A closed referral takes no edit any more: told, not sent (situation 11).
+function M.closed(plan)
+  if next(plan.to_partner) and state.closed[plan.partner.state] then
+    plan.to_partner, plan.pair = {}, nil
+    table.insert(plan.told, { field = "state", why = "closed" })
+  end
+end
+
+---What may only be sent once the referral is accepted (rule 17): kept as a change until then.
+function M.unaccepted(plan)
+  if plan.partner.state ~= "new" or plan.to_partner.state then
+    return
+  end
+  for name in pairs(plan.to_partner) do
+    if name ~= "crm_id" then
+      plan.to_partner[name] = nil
+      plan.stays.crm[name] = true
+    end
+  end
+end
+
+---An upgrade waits until the row has been left alone for a while; what else changed does not.
+---@param wait integer|nil  ms
+function M.upgrade(plan, wait)
+  if wait and plan.to_partner.help then
+    plan.to_partner.help = nil
+    drop_with(plan, "help")
+    return true
+  end
+  return false
+end
+
+-- Bookkeeping of ours: it follows whatever the direction of the deals.
+local OWN = { id = true, link = true, microsoft_id = true }
+
+---A direction that is switched off (a flow, or the setting `inbound`): changes wait for it.
+---@param side "crm"|"partner"  that is not written
+function M.direction(plan, side)
+  local target, other = "to_" .. side, side == "crm" and "partner" or "crm"
+  for name in pairs(plan[target]) do
+    if not OWN[name] then
+      plan[target][name] = nil
+      plan.stays[other][name] = true
+      plan.waits = true
+    end
+  end
+  if side == "crm" then
+    plan.crm_move = nil
+  else
+    plan.pair = nil
+  end
+end
+
+return M
