@@ -87,12 +87,13 @@ local NEXT = "http://api.partner.example/v1.0/referrals?$skiptoken=AB%2BC&x=1#f"
 local function pages(t)
   serve({ 200, { value = json.array { { ID = "a" } }, ["@odata.nextLink"] = NEXT } },
     { 200, { value = json.array { { id = "b" } }, ["@odata.nextLink"] = NEXT } })
-  local seen = {}
-  for rows, err in partner.pages { filter = "name eq 'A & B+'", top = 5 } do
-    t.eq(err, nil)
+  local seen, comes_next = {}, {}
+  for rows, more in partner.pages { filter = "name eq 'A & B+'", top = 5 } do
+    comes_next[#comes_next + 1] = more or "the end"
     for _, row in ipairs(rows) do seen[#seen + 1] = row.id end
   end
   t.eq(table.concat(seen, " "), "a b") -- the link that came twice ends it
+  t.eq(table.concat(comes_next, ", "), "$skiptoken=AB%2BC&x=1, the end")
   t.eq(sent[1].path, "engagements/referrals?$filter=name%20eq%20%27A%20%26%20B%2B%27&$top=5")
   t.eq(sent[2].path, "engagements/referrals?$skiptoken=AB%2BC&x=1")
   t.ok(sent[1].page and sent[2].page)

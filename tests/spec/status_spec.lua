@@ -1,0 +1,129 @@
+-- cosell status when much is wrong at once: each thing in words, and what to do about it.
+local printed = require "commands.printed"
+local status = require "commands.status"
+
+local HOUR_MS = 3600000
+
+local function remote(name, more)
+  local r = { name = name, signed_in = true, needs_sign_in = false, paused_until_ms = 0,
+    budget_left = -1, last_ok_ms = host.now_ms() - 3 * HOUR_MS, text = "" }
+  for key, value in pairs(more or {}) do
+    r[key] = value
+  end
+  return r
+end
+
+local function host_says()
+  local now = host.now_ms()
+  return { serving = true, started_ms = now - 3 * HOUR_MS - 1000, commits = 1,
+    reload = { error = "profile.lua:7: crm.clent_id: unknown key" }, needs_restart = "listen",
+    callbacks = { port = 8443, stored = 12, refused = 1, rejected = 1 },
+    remotes = {
+      remote("crm", { budget_left = 5800, paused_until_ms = now + 119500 }),
+      remote("partner_center", { needs_sign_in = true, text = "900421: the secret has expired" }),
+      remote("webhooks", { signed_in = false, last_ok_ms = 0 }),
+    } }
+end
+
+-- A state with three deals, a conflict and a brake; other specs have written to the real one.
+local function store()
+  local brake = json.encode { cause = "restored_crm", at_ms = host.now_ms(),
+    why = "the CRM went back in time" }
+  local deals = {
+    { id = 1, doc = { name = "Lamp", state = "open", frozen = "written 6 times" } },
+    { id = 2, doc = { name = "Depot", state = "suspended" } },
+    { id = 3, doc = { name = "Plant", state = "found" } },
+  }
+  return {
+    link_list = function() return deals end,
+    note_list = function() return { { note = 1, link = 1, doc = { field = "notes" } } } end,
+    mark_get = function(name) return name == "brake" and brake or nil end,
+    run_flows = function() return {} end,
+  }
+end
+
+local QUEUE = {
+  stats = function() return { waiting = 0, due = 0, running = 0, dead = 0, oldest_due_ms = 0 } end,
+  list = function() return {} end,
+}
+
+-- Runs the command on a host that says this.
+local function run(says, cmd)
+  local stubs = { status = function() return says end, generation = 3, store = store(),
+    queue = QUEUE, profile = { flows = { dynamics_solutions = false } } }
+  local real, out = {}, {}
+  for name, stub in pairs(stubs) do
+    real[name], host[name] = host[name], stub
+  end
+  cmd.args, cmd.out, cmd.err = cmd.args or {}, function(text) out[#out + 1] = text end, error
+  local ok, exit = pcall(status.run, cmd)
+  for name in pairs(stubs) do
+    host[name] = real[name]
+  end
+  return assert(ok and table.concat(out), exit), exit
+end
+
+local WANT = [[
+cosell %s, generation 3, stage production, up 3 h
+
+REMOTE          STATE                            BUDGET  LAST ANSWER
+crm             ✔ signed in, paused for N s      5800  3 h ago
+partner_center  ✖ sign in again                no limit  3 h ago
+  900421: the secret has expired
+webhooks        not signed in yet              no limit  never
+
+   FLOW                                        STATE  LAST SUCCESS    LAST ERROR
+a  Webhook registration                        ✔ on   never           never
+b  Create or get details                       ✔ on   within c, d
+c  Create co-sell referral                     ✔ on   never           never
+d  Partner Center to Dynamics 365, helper      ✔ on   within e, f, g
+e  Microsoft co-sell referral updates          ✔ on   never           never
+f  Partner Center to Dynamics 365              ✔ on   never           never
+g  Dynamics 365 to Partner Center              ✔ on   never           never
+h  Dynamics 365 opportunity to Partner Center  ✔ on   never           never
+i  Dynamics 365 solutions to Partner Center    ✖ off  never           never
+
+queue      0 waiting, 0 running, 0 dead letters
+deals      1 linked, 1 suspended, 1 found, 1 frozen, 1 conflict
+callbacks  port 8443, 12 taken, 2 refused
+
+to do
+  paused since HH:MM UTC: the CRM went back in time; look with cosell sync
+  --all, go on with --apply
+  partner_center: sign in again (renew what the profile names, then restart)
+  last change refused, the old files run: profile.lua:7: crm.clent_id: unknown
+  key
+  the change of `listen` in the profile needs a restart; the old value runs
+  frozen: "Lamp": written 6 times; cosell deal release 1
+  1 conflict: cosell conflicts
+  1 deal on both sides, not made by this state: cosell deal adopt joins both
+]]
+
+return function(t)
+  t.case("what_is_wrong_and_what_to_do", function()
+    local text, exit = run(host_says(), { width = 80 })
+    text = text:gsub("paused for %d+ s", "paused for N s")
+      :gsub("since %d%d:%d%d UTC", "since HH:MM UTC")
+    t.eq(text, WANT:format(host.version))
+    t.eq(exit, 1, "exit status")
+    t.ok(printed.widest(text) <= 80, "wider than 80")
+  end)
+
+  t.case("colour_says_nothing_by_itself", function()
+    local text = run(host_says(), { width = 80, color = true })
+    t.has(text, "\27[31m✖ sign in again\27[0m")
+    t.has(text, "\27[32m✔ on\27[0m")
+    t.eq((text:gsub("\27%[%d*m", "")), (run(host_says(), { width = 80, color = false })))
+  end)
+
+  t.case("as_json_the_same_by_name", function()
+    local s = json.decode((run(host_says(), { args = { "--json" } })))
+    local what = {}
+    for i, item in ipairs(s.to_do) do
+      what[i] = item.what
+    end
+    t.eq(what, { "paused", "sign in", "reload", "restart", "frozen", "conflicts", "found" })
+    t.eq({ s.brake.cause, #s.deals.frozen, s.deals.suspended, s.flows[9].off_by },
+      { "restored_crm", 1, 1, "profile" })
+  end)
+end
