@@ -16,6 +16,7 @@ local helper = require "flows.helper"
 local leads = require "leads"
 local links = require "links"
 local merge = require "merge"
+local new_row = require "new_row"
 local outward = require "flows.dynamics_to_partner_center"
 local text = require "text"
 local turns = require "turn"
@@ -239,7 +240,7 @@ local function inward(turn)
   turns.note_copies(turn)
   local deal = turns.partner_now(turn)
   turns.name(turn, deal)
-  if not helper.wanted(turn.link, deal) then
+  if not new_row.wanted(turn.link, deal) then
     return left_out(turn, "the setting `inbound`")
   end
   if leads.wanted(turn.link, deal) and not turn.link.restore then
@@ -250,7 +251,7 @@ local function inward(turn)
   end
   local held, made
   deal.solutions, held = withhold.known_solutions(deal.solutions, turn.known)
-  made, err = helper.create(turn, deal, held)
+  made, err = new_row.create(turn, deal, held)
   if not made then
     return nil, err
   elseif made == "joined" then

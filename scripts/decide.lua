@@ -7,10 +7,10 @@ local canonical = require "canonical"
 local create_referral = require "flows.create_referral"
 local details = require "flows.details"
 local flow_table = require "flow_table"
-local helper = require "flows.helper"
 local links = require "links"
 local merge = require "merge"
 local microsoft_updates = require "flows.microsoft_updates"
+local new_row = require "new_row"
 local turns = require "turn"
 local withhold = require "withhold"
 
@@ -53,7 +53,7 @@ end
 
 -- Flows that are off, and the setting `inbound`: their direction waits.
 local function directions(plan)
-  if helper.inbound() == "none" or not flow_table.on "helper" then
+  if new_row.inbound() == "none" or not flow_table.on "helper" then
     withhold.direction(plan, "crm")
   end
   if not flow_table.on "dynamics_to_partner_center" then

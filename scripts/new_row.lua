@@ -1,0 +1,260 @@
+-- Making the row of an inbound deal, with account, contact and solutions, all or nothing (reconcile
+-- rules 2, 8, 14).  The intent holds the row's id, so that what was begun is resumed and nothing is
+-- made twice.  It must never change a row that is there.
+local audit = require "audit"
+local canonical = require "canonical"
+local details = require "flows.details"
+local dynamics = require "dynamics"
+local facts = require "facts"
+local links = require "links"
+local rows = require "row"
+local state = require "state"
+local text = require "text"
+
+local M = {}
+
+---Which deals come in: the setting `inbound`.
+function M.inbound()
+  return host.profile.settings.inbound or
+    (host.profile.stage == "staging" and "linked") or "all"
+end
+
+---Whether a deal that the CRM does not have yet is wanted there (rule 14).
+function M.wanted(link, deal)
+  local inbound = M.inbound()
+  return link.intent ~= nil or link.restore or inbound == "all" or
+    (inbound == "linked" and deal.crm_id ~= nil)
+end
+-- A row id that follows from what it stands for, so that two deals of one new customer make one
+-- account: who comes second is told that it exists, looks again, and finds it.  If it is there
+-- and yet not found (renamed since, or inactive), the second clash makes another id.
+local function id_for(kind, match, clashes)
+  local seed = { kind = kind, match = match or json.null, salt = math.max(0, (clashes or 0) - 1),
+    organization = host.store.mark_get("organization") or "" }
+  local h = host.crypto.sha256(json.encode(seed))
+  return ("%s-%s-5%s-8%s-%s"):format(h:sub(1, 8), h:sub(9, 12), h:sub(14, 16), h:sub(18, 20),
+    h:sub(21, 32))
+end
+
+local function customer_changes(changes, deal, found, intent, known)
+  local account = found.account and found.account.accountid
+  if not account then
+    account = id_for("account", found.match.account, intent.clashes)
+    local country, bad = details.country(deal.customer.country, known)
+    if not country then
+      return nil, bad
+    end
+    local values, err = details.answer("account.create", deal, country)
+    if not values then
+      return nil, err
+    end
+    changes[#changes + 1] = { op = "create", table = "account", id = account, values = values }
+  end
+  local contact = found.contact and found.contact.contactid
+  if not contact and deal.contact then
+    contact = id_for("contact", { account, found.match.contact }, intent.clashes)
+    local values, err = details.answer("contact.create", deal, {})
+    if not values then
+      return nil, err
+    end
+    values.parentcustomerid = { table = "account", id = account }
+    changes[#changes + 1] = { op = "create", table = "contact", id = contact, values = values }
+  end
+  return { account = account, contact = contact }
+end
+
+local FIRST = { "value", "currency", "closing_date", "notes", "help", "visible", "microsoft_id",
+  "id", "link" }
+
+local function row_values(deal, found, customer, lines, known)
+  local first = {}
+  for _, name in ipairs(FIRST) do
+    first[name] = deal[name]
+  end
+  local v = rows.columns(first, known)
+  v[known.columns.name] = audit.marked(deal.name or "(no name)", true, known.marks,
+    rows.name_max(known))
+  v[known.columns.sync] = true
+  local values, err = details.answer("opportunity.create", deal, v)
+  if not values then
+    return nil, err
+  end
+  values.parentaccountid = { table = "account", id = customer.account }
+  if customer.contact then
+    values.parentcontactid = { table = "contact", id = customer.contact }
+  end
+  if found.owner then
+    values.ownerid = found.owner
+  end
+  if deal.state == "new" then
+    values.statuscode = 2
+  end
+  rows.set_audit(values, nil, lines, known)
+  return values
+end
+
+-- The rows the intent names may be there already: made before a crash, or by the other of two runs.
+local function made_before(intent, known)
+  local row, err = dynamics.get(known.table, intent.row, known.select, known.expand)
+  if row then
+    return row
+  elseif err.kind == "absent" then
+    return false
+  end
+  return nil, err
+end
+
+-- Rows the mapping wants besides, once for a deal: their ids follow from the deal's and their keys.
+local function also_changes(changes, deal, intent, known)
+  if not known.describe.has.also then
+    return true
+  end
+  local answer, err = host.map { call = "also", d = deal }
+  if not answer then
+    return nil, err
+  end
+  for _, extra in ipairs(answer.rows) do
+    local values, bad = details.values(extra.table, extra.values)
+    if not values then
+      return nil, bad
+    end
+    changes[#changes + 1] = { op = "create", table = extra.table, values = values,
+      id = id_for("also", { intent.row, extra.table, extra.key }) }
+  end
+  return true
+end
+
+local function create_changes(deal, found, intent, known)
+  local changes, lines = {}, found.lines
+  local customer, err = customer_changes(changes, deal, found, intent, known)
+  if not customer then
+    return nil, err
+  end
+  local children = {}
+  rows.solution_changes(children, intent.row, deal.solutions, {}, known)
+  if deal.currency and not facts.currency(known, deal.currency) then
+    lines[#lines + 1] = "currency " .. deal.currency .. " does not exist in the CRM: add it"
+    deal.currency, deal.value = nil, nil
+  end
+  table.insert(lines, 1, "Created from Partner Center: " .. (deal.link or deal.id))
+  local values
+  values, err = row_values(deal, found, customer, lines, known)
+  if not values then
+    return nil, err
+  end
+  changes[#changes + 1] = { op = "create", table = known.table, id = intent.row, values = values }
+  table.move(children, 1, #children, #changes + 1, changes)
+  local ok
+  ok, err = also_changes(changes, deal, intent, known)
+  if not ok then
+    return nil, err
+  end
+  rows.close_change(changes, state.to_crm(deal.state, "open"), intent.row, deal.reason)
+  return changes, lines
+end
+
+-- A row that carries the referral's identifier already, or that the referral names.
+local function found_row(turn, id)
+  local link, known = turn.link, turn.known
+  local other = links.by_row(known.table, id)
+  if not other then
+    link.crm, link.intent = { table = known.table, id = id }, nil
+    link.state = link.adopted and "open" or "found"
+    return "found", "a row of the CRM names it, and this state made neither: " ..
+      "`cosell deal adopt` joins them"
+  end
+  other = links.get(other)
+  if other.engagement then
+    return nil, { kind = "data", text = "the CRM's row with this identifier is another deal's" }
+  elseif other.intent then
+    return nil, { kind = "conflict", text = "the row of this deal is just being sent" }
+  end
+  other.state = "found"
+  links.absorb(other, link)
+  links.save(other)
+  links.wake(other.id, "found")
+  return "joined", "it belongs to a row that the CRM has"
+end
+
+-- Sends the change set of an intent; what was made is known from its answer alone.
+local function make(turn, intent, changes)
+  local link, known = turn.link, turn.known
+  link.crm = { table = known.table, id = intent.row }
+  link.intent = { crm = intent }
+  local ok, err = links.keep(link)
+  if not ok then
+    return nil, err
+  end
+  local done, changed, shown = dynamics.changes(changes, { rows.read_of(intent.row, known) })
+  if not done then
+    if changed.kind == "conflict" then -- made already, or another deal made the account
+      intent.clashes = (intent.clashes or 0) + 1
+      links.keep(link)
+    end
+    return nil, changed
+  end
+  return rows.shown(shown)
+end
+
+-- Goes on with an intent of an earlier run, if its rows were made.
+local function resume(turn)
+  local link, known = turn.link, turn.known
+  local intent = link.intent and link.intent.crm
+  if not intent then
+    return false
+  end
+  local row, err = made_before(intent, known)
+  if not row then
+    return row, err
+  end
+  link.crm, link.intent = { table = known.table, id = intent.row }, nil
+  rows.take(turn, row)
+  return { deal = canonical.from_crm(row, known), lines = {}, later = true }
+end
+
+---Makes the row of an inbound deal, with account, contact and solutions, all or nothing; resumes
+---what an intent began.  (suspends)
+---@param turn Turn
+---@param deal table  canonical
+---@param held {text: string}[]  what is told besides
+---@return table|string|nil  {deal= canonical, lines=, account_was="found"|"created", later=};
+---later: the row may have been edited since it was made; a word: it was not made
+---@return string|table|nil  why not, as text, or err
+function M.create(turn, deal, held)
+  local link, known = turn.link, turn.known
+  local made, err = resume(turn)
+  if made ~= false then
+    return made, err
+  end
+  local found
+  found, err = details.find(deal, known)
+  if not found then
+    return nil, err
+  elseif found.row then
+    return found_row(turn, found.row)
+  elseif text.is_guid(deal.crm_id) and not (link.intent or link.restore) then
+    return "foreign", "it names a row that this CRM does not have: another CRM's deal"
+  end
+  for _, item in ipairs(held) do
+    found.lines[#found.lines + 1] = item.text
+  end
+  local intent = link.intent and link.intent.crm or { row = host.uuid() }
+  local changes, lines = create_changes(deal, found, intent, known)
+  if not changes then
+    return nil, lines
+  end
+  local row
+  row, err = make(turn, intent, changes)
+  if not row then
+    return nil, err
+  end
+  link.intent = nil
+  rows.take(turn, row)
+  for _, line in ipairs(lines) do
+    host.store.note_add(link.id, "audit", { text = line })
+  end
+  return { deal = canonical.from_crm(row, known), lines = lines,
+    account_was = found.account and "found" or "created" }
+end
+
+return M

@@ -1,0 +1,142 @@
+-- A deal as columns of a CRM row: values, solutions, closing, audit text; and the row as it shows
+-- itself after a write.  Shared by what makes rows (new_row.lua) and what changes them
+-- (flows/helper.lua).  It must never send anything.
+local audit = require "audit"
+local brakes = require "brakes"
+local facts = require "facts"
+
+local M = {}
+
+-- A row as batches and reads want it.
+---@return table  for dynamics.get and batches
+function M.read_of(id, known)
+  return { table = known.table, id = id, select = known.select, expand = known.expand }
+end
+
+local COLUMN = {
+  value = function(out, value, known)
+    out[known.deal_value.write] = value
+    if known.deal_value.write == "estimatedvalue" then
+      out.isrevenuesystemcalculated = false
+    end
+  end,
+  currency = function(out, code, known)
+    local currency = known.currencies.by_code[code]
+    if currency and known.deal_value.currency == "row" then
+      out[known.columns.currency] = { table = "transactioncurrency", id = currency.row }
+    end
+  end,
+  notes = function(out, value, known)
+    local column = known.columns.notes
+    local max = known.meta.columns[column].max
+    out[column] = value ~= json.null and audit.cut(value, max or 2000) or value
+  end,
+  help = function(out, code, known)
+    out[known.columns.help] = known.help_by_code[code] or json.null
+  end,
+  closing_date = function(out, date, known)
+    out[known.columns.closing_date] = date ~= json.null and known.date_column(date) or date
+  end,
+}
+for _, name in ipairs { "visible", "microsoft_id", "id", "link" } do
+  local role = name == "id" and "identifier" or name
+  COLUMN[name] = function(out, value, known)
+    out[known.columns[role]] = value
+  end
+end
+
+---Plain names and canonical values as columns; name, state and solutions have steps of their own.
+---@param values table<string, any>
+---@return table
+function M.columns(values, known)
+  local out = {}
+  for name, value in pairs(values) do
+    if COLUMN[name] then
+      COLUMN[name](out, value, known)
+    end
+  end
+  return out
+end
+
+---@return integer  characters of the name column
+function M.name_max(known)
+  return known.meta.columns[known.columns.name].max or 300
+end
+
+---Puts lines in front of the audit text `old`, into values.
+function M.set_audit(values, old, lines, known)
+  local column = known.columns.audit
+  if #lines > 0 then
+    values[column] = audit.all(old, lines, known.meta.columns[column].max)
+  end
+end
+
+-- ---- Solutions ----
+
+local function add_solution(changes, parent, item, known)
+  local s = known.solutions
+  local entry = facts.solution(known, item.id)
+  local values = {
+    [s.parent] = { table = known.table, id = parent },
+    [s.detail_lookup] = { table = s.detail, id = entry.row },
+    [s.name] = entry.name,
+  }
+  if s.price and item.price then
+    values[s.price] = item.price
+  end
+  if s.quantity and item.quantity then
+    values[s.quantity] = item.quantity
+  end
+  changes[#changes + 1] = { op = "create", table = s.table, id = host.uuid(), values = values }
+end
+
+---The changes that make a row's solutions those wanted.
+---@param changes table[]  they are added here
+function M.solution_changes(changes, parent, wanted, present, known)
+  local there, stays = {}, {}
+  for _, item in ipairs(present) do
+    there[item.id:lower()] = item
+  end
+  for _, item in ipairs(wanted) do
+    stays[item.id:lower()] = true
+    if not there[item.id:lower()] then
+      add_solution(changes, parent, item, known)
+    end
+  end
+  for _, item in ipairs(present) do
+    if not stays[item.id:lower()] then
+      changes[#changes + 1] = { op = "delete", table = known.solutions.table, id = item.row }
+    end
+  end
+end
+
+-- Won and lost go by action, never by a plain state write ("WinOpportunity Action").
+function M.close_change(changes, move, id, reason)
+  if not (move and move.action) then
+    return
+  end
+  local won = move.action == "win"
+  changes[#changes + 1] = { op = "action", name = won and "WinOpportunity" or "LoseOpportunity",
+    body = { Status = move.status, OpportunityClose = {
+      subject = won and "Won at Partner Center" or "Closed at Partner Center",
+      description = reason,
+      ["opportunityid@odata.bind"] = "/opportunities(" .. id .. ")",
+    } } }
+end
+-- The row as it is after a write: what the next merge starts from.
+function M.take(turn, row)
+  turn.row, turn.tag = row, row["@odata.etag"]
+  turn.link.crm.tag = turn.tag
+  brakes.said(turn.link, row[turn.known.columns.audit])
+end
+
+---@param rows table[][]|nil  as dynamics.changes gave them
+function M.shown(rows)
+  local row = rows and rows[1] and rows[1][1]
+  if row then
+    return row
+  end
+  return nil, { kind = "net", text = "the CRM did not show the row it wrote" }
+end
+
+return M
