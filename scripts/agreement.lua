@@ -5,6 +5,7 @@
 local canonical = require "canonical"
 local fields = require "fields"
 local links = require "links"
+local state = require "state"
 
 local M = {}
 
@@ -112,6 +113,7 @@ function M.settle(link, plan, crm, partner, written)
     end
   end
   link.mapped, link.waits = plan.mapped, plan.waits
+  link.writing = nil
   return M.keep(link, crm, partner)
 end
 
@@ -129,6 +131,38 @@ function M.sent(link, plan, partner)
     crm_base.reason, partner_base.reason = plan.crm.reason, partner.reason
   end
   return M.keep(link, crm_base, partner_base)
+end
+
+---On the record before the row is written: what, over which version.
+function M.writing(link, values, tag)
+  link.writing = { values = values, tag = tag }
+  return links.edit(link.id, function(doc) doc.writing = link.writing end)
+end
+
+-- A word of the referral's state and the row's word it became; a text that the column cut.
+local function took(field, is, wanted)
+  if field.kind == "state" then
+    return state.agree(wanted, is)
+  end
+  local cut = type(is) == "string" and type(wanted) == "string" and wanted:sub(1, #is) == is
+  return cut or canonical.same(field, is, wanted)
+end
+
+---What an earlier turn wrote to the row, and broke off before it was kept: the row moved on, and
+---has it.  That is nobody's edit: both bases take it.
+---@param tag string  of the row as it is now
+function M.written(link, tag, crm, crm_base, partner_base)
+  local writing = link.writing
+  link.writing = nil
+  if not writing or writing.tag == tag then
+    return
+  end
+  for name, value in pairs(writing.values) do
+    local wanted = canonical.given(value)
+    if took(fields.by_name[name], crm[name], wanted) then
+      crm_base[name], partner_base[name] = crm[name], wanted
+    end
+  end
 end
 
 ---On the record before anything is sent: the lines, the conflicts, and the tag of the referral they

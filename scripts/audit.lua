@@ -41,6 +41,7 @@ local WHY = {
   fixed = "%s can't change any more: set back to Partner Center's",
   closed = "the deal is closed at Partner Center: its state stays as it is there",
   move = "this state can't be sent to Partner Center from where the deal stands",
+  ["too-late"] = "%s: the deal closes, Microsoft is not invited any more",
   unknown = "Partner Center says %s, a state that is not known here: nothing was changed for it",
 }
 

@@ -50,6 +50,9 @@ end
 local function write_crm(turn, plan, lines)
   local change = { to_crm = plan.to_crm, move = plan.crm_move, extra = plan.extra,
     reason = plan.partner.reason }
+  if next(plan.to_crm) then
+    agreement.writing(turn.link, plan.to_crm, turn.tag)
+  end
   local crm, err = helper.update(turn, change, lines)
   if crm or err.code ~= CURRENCY_LOCKED or not plan.to_crm.currency then
     return crm, err

@@ -91,6 +91,15 @@ function M.closed(plan)
   end
 end
 
+---A deal that closes is not shared any more.
+function M.closing(plan)
+  if plan.pair and plan.pair[1] == "Closed" and plan.to_partner.help then
+    plan.to_partner.help = nil
+    drop_with(plan, "help")
+    table.insert(plan.told, { field = "help", why = "too-late" })
+  end
+end
+
 ---What may only be sent once the referral is accepted (rule 17): kept as a change until then.
 function M.unaccepted(plan)
   if plan.partner.state ~= "new" or plan.to_partner.state then
