@@ -6,6 +6,7 @@
 local M = {}
 
 local MARK = "brake"
+local ACCEPTED = "accepted_ms" -- a person has taken both sides as they were then
 local AT_LEAST = 25 -- deals, before a share of them means anything
 local WINDOW_MS = 10 * 60 * 1000
 local MOST_WRITES = 5
@@ -33,6 +34,7 @@ end
 ---A person has looked: writing goes on.
 function M.release()
   host.store.mark_set(MARK, nil)
+  host.store.mark_set(ACCEPTED, tostring(host.now_ms()))
 end
 
 -- ---- Many at once ----
@@ -97,7 +99,7 @@ end
 
 ---The row shows this audit text after our write.
 function M.said(link, audit)
-  link.said = { now = newest(audit) }
+  link.said = { now = newest(audit), at = host.now_ms() }
 end
 
 ---Whether the newest audit line of the row is a cosell's, but not of this state: that file is an
@@ -107,7 +109,8 @@ function M.stranger(link, audit)
   if not (line and said and said.now) or line == said.now or line == said.next then
     return false
   end
-  return line:sub(1, 16) > said.now:sub(1, 16)
+  local accepted = tonumber(host.store.mark_get(ACCEPTED)) or 0
+  return line:sub(1, 16) > said.now:sub(1, 16) and (said.at or 0) > accepted
 end
 
 M.STRANGER = "a row carries a newer audit line that this state did not write: the state file " ..

@@ -20,6 +20,10 @@ local M = {}
 local MARK, NOTE = "sweep", "differs"
 local STALE_MS = 60 * 60 * 1000 -- an older beginning is not gone on with
 local WORD = 64
+local PAGE_MS = 60 * 1000 -- longer than a page takes: whoever compares has not gone away
+
+-- One comparison at a time in this host; who was broken off is over after a page's time.
+local busy_until = 0
 
 ---@class Sweep
 ---@field began_ms integer
@@ -99,9 +103,6 @@ local function crm_row(s, row, known)
   end
   put(s.seen.crm, id)
   local link = links.get(id)
-  if brakes.older(link.crm.tag, row["@odata.etag"]) then
-    brakes.set("restored_crm", brakes.RESTORED)
-  end
   if link.state == "found" then
     s.found = s.found + 1
     note_difference(s, id, "found")
@@ -113,6 +114,9 @@ local function crm_row(s, row, known)
       names = differing(link, "crm", { solutions = canonical.crm_solutions(row, known) }, SOLUTIONS)
     else
       names = differing(link, "crm", canonical.from_crm(row, known))
+    end
+    if brakes.older(link.crm.tag, row["@odata.etag"]) then -- a look at the one row proves it
+      names[#names + 1] = "version"
     end
     if #names > 0 or link.intent or link.pending or link.orders then
       note_difference(s, id, "differs", names)
@@ -243,24 +247,31 @@ function M.compare(progress)
   if not known then
     return nil, err
   end
+  if host.now_ms() < busy_until then
+    return nil, { kind = "busy", wait_ms = PAGE_MS, text = "a comparison is under way already" }
+  end
   local s = M.last()
   if not s or s.step == "done" or host.now_ms() - s.began_ms > STALE_MS then
     clear_notes()
     s = fresh()
   end
   while STEPS[s.step] do
+    busy_until = host.now_ms() + PAGE_MS
     local pages, each, then_step = STEPS[s.step](s, known)
     for rows, from in pages do
       if not rows then
+        busy_until = 0
         return nil, from
       end
       step_page(s, rows, from, each, known, then_step)
+      busy_until = host.now_ms() + PAGE_MS
       if progress then
         progress(s)
       end
     end
   end
   unseen(s)
+  busy_until = 0
   return s
 end
 
@@ -269,6 +280,16 @@ end
 local function adopt(id)
   return links.edit(id, function(doc)
     doc.adopted, doc.state = true, doc.state == "found" and "open" or doc.state
+  end)
+end
+
+-- A person has seen that the CRM, or our state, is another than we knew: what it shows now counts.
+local function accept_versions(id)
+  links.edit(id, function(doc)
+    doc.said = nil
+    if doc.crm then
+      doc.crm.tag = nil
+    end
   end)
 end
 
@@ -286,6 +307,8 @@ local function act_on(note, all)
     return link and links.wake(link.id, "sweep")
   elseif doc.kind == "found" then
     return all and adopt(note.link) and links.wake(note.link, "sweep")
+  elseif all then
+    accept_versions(note.link)
   end
   return links.wake(note.link, "sweep")
 end

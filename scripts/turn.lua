@@ -105,7 +105,8 @@ function M.partner_now(turn)
   return canonical.from_partner(turn.read.ours, turn.read.theirs, turn.known)
 end
 
--- The row as read shows that the CRM, or our state, went back in time (rule 15).
+---The row as read shows that the CRM, or our state, went back in time (rule 15).  Only a read of
+---the one row proves it: a page may have been on its way while we wrote.
 function M.back_in_time(turn)
   local link, row = turn.link, turn.row
   if brakes.older(link.crm.tag, turn.tag) then

@@ -46,6 +46,9 @@ local function progress(cmd, total)
 end
 
 local function label(name)
+  if name == "version" then
+    return "version, older than known"
+  end
   return fields.by_name[name] and fields.by_name[name].label or name
 end
 

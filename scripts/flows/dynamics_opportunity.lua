@@ -43,9 +43,6 @@ local function wake_row(row, known, count, delay)
     local doc = links.get(link)
     -- The tag we stored: our own write came back (reconcile, calls table).
     if doc.crm.tag ~= row["@odata.etag"] and is_change(doc, row, known) then
-      if brakes.older(doc.crm.tag, row["@odata.etag"]) then
-        brakes.set("restored_crm", brakes.RESTORED)
-      end
       count()
       links.wake(link, "delta", delay)
     end

@@ -82,7 +82,8 @@ local function order_by(t, text)
     local c = schema.column(t, name) or scope.unknown(t, name)
     out[#out + 1] = { c = c, read = filter.comparable[filter.kind_of(c)], down = way == "desc" }
   end
-  return out
+  local by_id = #out == 1 and out[1].c.logical == t.id and not out[1].down
+  return by_id and {} or out -- rows come in order of id by themselves
 end
 
 local function sort_values(order, record)

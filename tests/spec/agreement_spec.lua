@@ -1,0 +1,130 @@
+-- What both sides agree on (reconcile rules 1, 11): bases are what was read back; what was held
+-- back, or was edited in between, does not become one.
+local agreement = require "agreement"
+local links = require "links"
+
+local last = 0
+
+local function new_link()
+  last = last + 1
+  return assert(links.make { engagement = ("21111111-2222-4333-8444-%012d"):format(last) })
+end
+
+local function deal(over)
+  local d = { name = "Plant", value = "100.00", currency = "USD", notes = "first",
+    closing_date = "2031-03-31", state = "open", visible = false, crm_id = "row-1",
+    solutions = { { id = "SOL-1" } } }
+  for name, value in pairs(over or {}) do
+    d[name] = value ~= json.null and value or nil
+  end
+  return d
+end
+
+local function plan(over)
+  local p = { to_crm = {}, to_partner = {}, told = {}, conflicts = {}, stays = { crm = {},
+    partner = {} }, crm = deal(), partner = deal(), crm_base = deal(), partner_base = deal() }
+  for name, value in pairs(over or {}) do
+    p[name] = value
+  end
+  return p
+end
+
+return function(t)
+  t.case("bases_are_empty_before_the_first_agreement", function()
+    local link = new_link()
+    local crm, partner = agreement.bases(link)
+    t.eq({ crm, partner }, { {}, {} })
+    t.eq(agreement.differs(link, "crm", deal()), nil, "nothing to differ from")
+  end)
+
+  t.case("each_side_keeps_what_it_held_itself", function()
+    local link = new_link()
+    agreement.keep(link, deal { notes = "cut" }, deal { notes = "cut in half" })
+    local crm, partner = agreement.bases(link)
+    t.eq({ crm.notes, partner.notes }, { "cut", "cut in half" })
+    t.eq(agreement.differs(link, "crm", deal { notes = "cut" }), {})
+    t.eq(agreement.differs(link, "partner", deal { notes = "cut in half" }), {})
+    t.eq(agreement.differs(link, "partner", deal { notes = "cut" }), { "notes" })
+  end)
+
+  t.case("differs_looks_at_the_fields_it_is_given", function()
+    local link = new_link()
+    agreement.keep(link, deal(), deal())
+    local now = deal { notes = "new", name = "Plant 2" }
+    t.eq(agreement.differs(link, "crm", now), { "name", "notes" })
+    t.eq(agreement.differs(link, "crm", now, { notes = true }), { "notes" })
+  end)
+
+  t.case("what_is_held_back_keeps_its_old_base", function()
+    local link = new_link()
+    local p = plan { stays = { crm = { notes = true }, partner = { name = true } } }
+    agreement.settle(link, p, deal { notes = "held", value = "120.00" }, deal { name = "Held" },
+      false)
+    local crm, partner = agreement.bases(link)
+    t.eq({ crm.notes, crm.value }, { "first", "120.00" }, "the CRM's")
+    t.eq(partner.name, "Plant", "Partner Center's")
+  end)
+
+  t.case("a_read_only_notice_waits_for_a_write_of_the_row", function()
+    local link = new_link()
+    local before, after = { name = "A" }, { name = "B" }
+    local function settled(written)
+      local p = plan { told = { { field = "customer", why = "read-only" } },
+        crm_base = deal { customer = before } }
+      agreement.settle(link, p, deal { customer = after }, deal(), written)
+      return (agreement.bases(link)).customer
+    end
+    t.eq(settled(false), before, "not told yet: still a change")
+    t.eq(settled(true), after, "told")
+  end)
+
+  t.case("what_partner_center_took_agrees_whatever_becomes_of_the_row", function()
+    local link = new_link()
+    agreement.keep(link, deal(), deal())
+    local p = plan { to_partner = { notes = "second" },
+      crm = deal { notes = "second", name = "Renamed since" } }
+    agreement.sent(link, p, deal { notes = "second, as kept there" })
+    local crm, partner = agreement.bases(link)
+    t.eq({ crm.notes, partner.notes }, { "second", "second, as kept there" })
+    t.eq(crm.name, "Plant", "what was not sent is still a change")
+  end)
+
+  t.case("a_state_that_was_sent_takes_its_reason_along", function()
+    local link = new_link()
+    agreement.keep(link, deal(), deal { state = "active" })
+    local p = plan { to_partner = { state = "lost" },
+      crm = deal { state = "lost", reason = "Budget" } }
+    agreement.sent(link, p, deal { state = "lost", reason = "Budget" })
+    local crm, partner = agreement.bases(link)
+    t.eq({ crm.state, crm.reason, partner.state, partner.reason },
+      { "lost", "Budget", "lost", "Budget" })
+  end)
+
+  t.case("a_value_that_did_not_stick_is_named_and_no_other", function()
+    local p = plan { to_crm = { value = "120.00", notes = "second" } }
+    local line = agreement.ignored("crm", p, deal { notes = "second" })
+    t.eq(line, "deal value: the CRM keeps its own value, whatever is written")
+    t.eq(agreement.ignored("crm", p, deal { value = "120.00", notes = "second" }), nil)
+    t.eq(agreement.ignored("crm", p, deal { value = "119.99", notes = "sec" }), nil,
+      "changed on the way is taken, cut")
+    t.eq(agreement.ignored("partner", p, deal()), nil, "nothing was sent there")
+  end)
+
+  t.case("a_row_made_earlier_keeps_what_it_was_made_of_as_its_base", function()
+    local made = deal { notes = "a long text", name = "Plant" }
+    local now = deal { notes = "a long", name = "Plant, edited since" }
+    local base = agreement.first(now, made)
+    t.eq(base.name, "Plant", "an edit since is a change")
+    t.eq(base.notes, "a long", "what the column cut is the row's own")
+  end)
+
+  t.case("announced_lines_are_told_only_if_their_write_was_taken", function()
+    local link = new_link()
+    agreement.announce(link, { "Sent: notes" }, '"tag-1"')
+    t.eq(links.get(link.id).pending.lines, { "Sent: notes" }, "on the record before it leaves")
+    t.eq(agreement.announced(link, '"tag-1"'), {}, "the tag did not move: not taken")
+    agreement.announce(link, { "Sent: notes" }, '"tag-1"')
+    t.eq(agreement.announced(link, '"tag-2"'), { "Sent: notes" })
+    t.eq(agreement.announced(link, '"tag-3"'), {}, "told once")
+  end)
+end
