@@ -19,7 +19,8 @@ local M = {}
 ---@field polled table<string, string>|nil   referral -> tag that the poll has woken it for
 ---@field pending {lines: string[], tag: string}|nil  announced, see agreement.lua
 ---@field mapped table<string, string>|nil  the mapping's last answers for `update`
----@field said {now: string|nil, next: string|nil, at: integer|nil}|nil  newest audit line that is ours, brakes.lua
+---@field said {now: string|nil, next: string|nil, at: integer|nil}|nil  our newest audit line,
+---  brakes.lua
 ---@field writes {at: integer, hash: string}[]|nil  of the last minutes, brakes.lua
 ---@field writing {values: table, tag: string}|nil  what is being written to the row, agreement.lua
 ---@field customer string|nil  of a refused row: its account and contact as they were
