@@ -73,6 +73,22 @@ function M.first(crm, deal)
   return base
 end
 
+---The base of a referral that was sent a while ago, and may have been edited since: what was sent
+---of the fields that travel both ways, else what it says.
+---@param sent table  canonical base of what was sent
+---@param partner table  canonical, as it is now
+function M.sent_as(sent, partner)
+  local base = canonical.base(partner)
+  for _, field in ipairs(fields.rows) do
+    if field.to_crm == "update" and field.to_partner == "update" and field.kind ~= "state" then
+      base[field.name] = sent[field.name]
+    end
+  end
+  base.visible = sent.visible or sent.help ~= nil
+  base.state = "active"
+  return base
+end
+
 local SIDE = { crm = "the CRM", partner = "Partner Center" }
 
 ---Values that a side did not take, though it took the write: that field goes one way only (rule 1).

@@ -201,14 +201,16 @@ local function note_ours(link, ours)
 end
 
 -- Ours: looked for if unsure, else made.  The intent holds the row as it is sent, so that an edit
--- which comes in between is seen.  -> referral | nil, err | nil, nil, wait_ms
+-- which comes in between is seen.  -> referral | nil, err | nil, nil, wait_ms; for one that was
+-- there already "ours", made by an earlier run, or "found", made by nobody this state knows
 local function make_ours(link, deal, crm)
   local unsure = link.intent and link.intent.partner
-  local intent = unsure or { step = "ours", at = host.now_ms(), crm = canonical.base(crm) }
+  local intent = unsure or { step = "ours", at = host.now_ms(), crm = canonical.base(crm),
+    sent = canonical.base(deal) }
   if unsure or state_is_new() then
     local found, err = look(intent, deal.crm_id)
     if found or err then
-      return found, err
+      return found, err, nil, unsure and "ours" or "found"
     end
     local wait = look_wait()
     if unsure and wait > 0 and not intent.looked then
@@ -246,7 +248,7 @@ end
 function M.make_theirs(link, deal)
   local before = link.intent and link.intent.partner
   link.intent = { partner = { step = "theirs", at = host.now_ms(), crm = before and before.crm,
-    upgrade = not before or before.upgrade } }
+    sent = before and before.sent, upgrade = not before or before.upgrade } }
   local ok, err = links.keep(link)
   if not ok then
     return nil, err
@@ -271,7 +273,8 @@ local function base_of(sent, crm)
 end
 
 -- Both referrals are there: identifier, link, audit and ✔ go to the row, then the bases are kept.
-local function finish(turn, ours, theirs)
+-- sent: what an earlier run sent, if the referrals were read since
+local function finish(turn, ours, theirs, sent_deal)
   local link, known = turn.link, turn.known
   local partner = canonical.from_partner(ours, theirs, known)
   local line = theirs and "Sent to Partner Center as a co-sell deal: " or "Sent to Partner Center: "
@@ -292,10 +295,11 @@ local function finish(turn, ours, theirs)
   host.run { flow = "create_referral", link = link.id, trigger = turn.trigger, outcome = "created",
     detail = { deal = partner.name, referral = partner.id, engagement = link.engagement,
       lines = lines } }
-  if edited then -- since it was sent: that is a change
+  local base = sent_deal and agreement.sent_as(sent_deal, partner) or partner
+  if edited or sent_deal then -- since it was sent: that is a change
     links.wake(link.id, "created")
   end
-  return agreement.keep(link, base_of(sent, crm), partner)
+  return agreement.keep(link, base_of(sent, crm), base)
 end
 
 -- The service said no for good: the seller is told what it said.
@@ -335,13 +339,18 @@ end
 -- Ours, then Microsoft's where help is asked.
 local function send(turn, deal, crm)
   local link = turn.link
-  local ours, err, wait = make_ours(link, deal, crm)
+  local ours, err, wait, there = make_ours(link, deal, crm)
   if wait then
     return wait
   elseif not ours then
     return turned_down(turn, err)
   end
   note_ours(link, ours)
+  if there then -- both copies are read before anything else is made
+    link.state = there == "found" and not link.adopted and "found" or link.state
+    links.wake(link.id, "created")
+    return links.keep(link)
+  end
   local theirs
   if deal.help then
     theirs, err = M.make_theirs(link, deal)
@@ -428,7 +437,7 @@ function M.resume(turn, intent)
     link.intent = nil
     return links.keep(link)
   end
-  return finish(turn, turn.read.ours, theirs)
+  return finish(turn, turn.read.ours, theirs, intent.sent)
 end
 
 return M
