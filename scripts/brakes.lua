@@ -127,24 +127,40 @@ local function distinct(writes)
   return n
 end
 
----Notes a write to come.  More than five in ten minutes that repeat each other have no human
----behind them: the record is frozen.
----@param what any  what will be written
----@return boolean  frozen now
-function M.circles(link, what)
-  local now, kept = host.now_ms(), json.array {}
+-- Writes of the last minutes.
+local function recent(link)
+  local from, out = host.now_ms() - WINDOW_MS, json.array {}
   for _, write in ipairs(link.writes or {}) do
-    if write.at > now - WINDOW_MS then
-      kept[#kept + 1] = write
+    if write.at > from then
+      out[#out + 1] = write
     end
   end
-  kept[#kept + 1] = { at = now, hash = host.crypto.sha256(json.encode(what)):sub(1, 16) }
-  link.writes = kept
-  if #kept <= MOST_WRITES or distinct(kept) * 2 > #kept then
+  return out
+end
+
+local function hash_of(what)
+  return host.crypto.sha256(json.encode(what)):sub(1, 16)
+end
+
+---Notes a write that was taken.
+---@param what any  what was written
+function M.wrote(link, what)
+  link.writes = recent(link)
+  table.insert(link.writes, { at = host.now_ms(), hash = hash_of(what) })
+end
+
+---Whether one more write would go round in circles: more than five in ten minutes that repeat each
+---other have no human behind them.  The record is frozen then.
+---@param what any  what would be written
+---@return boolean  frozen now
+function M.circles(link, what)
+  local writes = recent(link)
+  writes[#writes + 1] = { hash = hash_of(what) }
+  if #writes <= MOST_WRITES or distinct(writes) * 2 > #writes then
     return false
   end
   link.frozen = ("written %d times in ten minutes, the same again and again: something else " ..
-    "writes to it"):format(#kept)
+    "writes to it"):format(#writes - 1)
   return true
 end
 

@@ -75,6 +75,8 @@ end
 
 -- ---- Dates ----
 
+local DAY_MS = 24 * 60 * 60 * 1000
+
 ---The closing date of a referral: midnight UTC is that date; any other time is converted in the
 ---zone's offset.
 ---@param value any  "2031-03-31T00:00:00Z" with 0 to 7 fraction digits, or a date alone
@@ -86,8 +88,10 @@ function M.date(value, offset_minutes)
   end
   local day, clock = value:match("^(%d%d%d%d%-%d%d%-%d%d)[Tt ]?([%d:]*)")
   local at = text.ms(value)
-  if not at or clock == "" or clock == "00:00:00" then
+  if not at or clock == "" then
     return day
+  elseif at % DAY_MS == 0 then
+    return text.date(at)
   end
   return text.date(at + (offset_minutes or 0) * 60000)
 end
@@ -212,11 +216,13 @@ function M.from_partner(ours, theirs, facts)
   local invite = theirs and given(theirs.inviteContext) or given(ours.inviteContext) or {}
   local help = code(invite.assistanceRequestCode)
   local tracking = theirs and given(theirs.trackingInfo) or {}
+  local name = M.text(ours.name)
   local contacts = people((given(ours.customerProfile) or {}).team)
   return {
-    id = guid(ours.id), link = facts.referral_link(ours.id),
+    id = guid(ours.id), link = facts.referral_link(guid(ours.id)),
     crm_id = guid(ours.externalReferenceId),
-    name = M.text(ours.name), value = M.amount(details.dealValue, precision), currency = currency,
+    name = name and given(M.strip_marks(name, facts.marks)),
+    value = M.amount(details.dealValue, precision), currency = currency,
     closing_date = M.date(details.closingDateTime, facts.offset_minutes),
     notes = M.text(details.notes),
     state = state.from_partner(ours.status, ours.substatus), reason = M.text(ours.statusReason),

@@ -118,7 +118,10 @@ local function synchronise(turn)
     orders_done(turn.link)
     turns.say(turn, "partner_center_to_dynamics", "equal")
     return agreement.settle(turn.link, plan, plan.crm, plan.partner, false)
-  elseif brakes.circles(turn.link, { plan.to_crm, plan.to_partner, plan.told }) then
+  end
+  -- as text, since the mapping may change what is sent
+  local write = json.encode { plan.to_crm, plan.to_partner, plan.told }
+  if brakes.circles(turn.link, write) then
     return freeze(turn)
   end
   local lines = decide.lines(turn, plan)
@@ -138,6 +141,7 @@ local function synchronise(turn)
   if not crm then
     return nil, err
   end
+  brakes.wrote(turn.link, write)
   record(turn, plan, lines)
   orders_done(turn.link)
   if plan.half_way then

@@ -123,6 +123,16 @@ local function note_seen(referral)
   end)
 end
 
+-- A referral that cannot be linked is a job of its own, once as it is now: its dead letter says so.
+local function refuse(referral)
+  local mark = "refused:" .. referral.id:lower()
+  if host.store.mark_get(mark) == referral.eTag then
+    return true
+  end
+  host.store.mark_set(mark, referral.eTag)
+  return M.look(referral.id:lower(), "poll")
+end
+
 local function poll_one(referral, count)
   if not (text.is_guid(referral.id) and text.is_guid(referral.engagementId)) then
     return true
@@ -134,7 +144,9 @@ local function poll_one(referral, count)
     count()
   end
   local ok, err = M.join(referral, "poll")
-  if not ok then
+  if not ok and err.kind == "data" then -- this deal's trouble, not the page's
+    return refuse(referral)
+  elseif not ok then
     return nil, err
   end
   return note_seen(referral)

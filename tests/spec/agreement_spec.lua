@@ -118,13 +118,41 @@ return function(t)
     t.eq(base.notes, "a long", "what the column cut is the row's own")
   end)
 
-  t.case("announced_lines_are_told_only_if_their_write_was_taken", function()
+  t.case("what_was_announced_is_told_only_if_its_write_was_taken", function()
     local link = new_link()
-    agreement.announce(link, { "Sent: notes" }, '"tag-1"')
-    t.eq(links.get(link.id).pending.lines, { "Sent: notes" }, "on the record before it leaves")
-    t.eq(agreement.announced(link, '"tag-1"'), {}, "the tag did not move: not taken")
-    agreement.announce(link, { "Sent: notes" }, '"tag-1"')
-    t.eq(agreement.announced(link, '"tag-2"'), { "Sent: notes" })
-    t.eq(agreement.announced(link, '"tag-3"'), {}, "told once")
+    local lines, conflicts = { "Sent: notes" }, { { field = "notes" } }
+    local function announced(tag)
+      return { agreement.announced(link, tag) }
+    end
+    agreement.announce(link, lines, conflicts, '"tag-1"')
+    t.eq(links.get(link.id).pending.lines, lines, "on the record before it leaves")
+    t.eq(announced '"tag-1"', { {}, {} }, "the tag did not move: not taken")
+    agreement.announce(link, lines, conflicts, '"tag-1"')
+    t.eq(announced '"tag-2"', { lines, conflicts })
+    t.eq(announced '"tag-3"', { {}, {} }, "told once")
+    agreement.announce(link, lines, conflicts, '"tag-1"')
+    agreement.take_back(link)
+    t.eq(links.get(link.id).pending, nil)
+    t.eq(announced '"tag-2"', { {}, {} }, "refused for certain")
+  end)
+
+  t.case("what_the_row_got_before_a_turn_broke_off_is_nobodys_edit", function()
+    local link = new_link()
+    local function bases(tag, crm)
+      agreement.writing(link, { notes = "theirs", name = "Plant 2" }, 'W/"1"')
+      local crm_base, partner_base = deal(), deal()
+      agreement.written(link, tag, crm, crm_base, partner_base)
+      return { crm_base.notes, partner_base.notes, crm_base.name }
+    end
+    t.eq(bases('W/"2"', deal { notes = "theirs", name = "edited since" }),
+      { "theirs", "theirs", "Plant" }, "taken, and one edited since")
+    t.eq(bases('W/"1"', deal { notes = "theirs" }), { "first", "first", "Plant" },
+      "the row did not move on")
+  end)
+
+  t.case("a_referral_that_was_sent_earlier_keeps_what_was_sent_as_its_base", function()
+    local base = agreement.sent_as(deal { notes = "as sent" },
+      deal { notes = "edited there since", state = "active", id = "ref-1" })
+    t.eq({ base.notes, base.state, base.id }, { "as sent", "active", "ref-1" })
   end)
 end

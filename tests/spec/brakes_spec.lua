@@ -104,6 +104,7 @@ return function(t)
   end)
 
   t.case("an_audit_line_that_is_newer_and_not_ours_is_a_strangers", function()
+    host.store.mark_set("accepted_ms", nil)
     local ours = "2031-02-03 10:00 UTC  Sent to Partner Center: notes a → b"
     local link = {}
     brakes.said(link, ours .. "\nolder lines")
@@ -115,7 +116,22 @@ return function(t)
     t.ok(not brakes.stranger({}, "2031-02-03 10:01 UTC  any"), "nothing said yet proves nothing")
   end)
 
+  t.case("what_a_person_has_accepted_is_no_strangers_any_more", function()
+    with_clock(function(at)
+      local link = {}
+      brakes.said(link, "2031-02-03 10:00 UTC  ours")
+      at(1000)
+      brakes.release()
+      t.ok(not brakes.stranger(link, "2031-02-03 11:00 UTC  another's"))
+      at(2000)
+      brakes.said(link, "2031-02-03 10:00 UTC  ours")
+      t.ok(brakes.stranger(link, "2031-02-03 11:00 UTC  another's"), "said since then")
+    end)
+    host.store.mark_set("accepted_ms", nil)
+  end)
+
   t.case("a_line_that_was_announced_is_ours_even_if_its_answer_was_lost", function()
+    host.store.mark_set("accepted_ms", nil)
     local link = {}
     brakes.said(link, "2031-02-03 10:00 UTC  first")
     brakes.announce(link, "2031-02-03 10:05 UTC  second\n2031-02-03 10:00 UTC  first")
@@ -123,37 +139,46 @@ return function(t)
     t.ok(brakes.stranger(link, "2031-02-03 10:05 UTC  third"))
   end)
 
+  -- Writes what(i) for i = 1..n, a step apart; at which of them the record is frozen.
+  local function written(link, n, step_ms, at, what)
+    for i = 1, n do
+      at(i * step_ms)
+      if brakes.circles(link, what(i)) then
+        return i
+      end
+      brakes.wrote(link, what(i))
+    end
+    return nil
+  end
+
   t.case("six_writes_that_repeat_each_other_freeze", function()
     with_clock(function(at)
       local link = {}
-      for i = 1, 5 do
+      t.eq(written(link, 12, 1000, at, function(i) return i % 2 end), 6)
+      t.has(link.frozen, "in ten minutes")
+    end)
+  end)
+
+  t.case("a_write_that_was_not_taken_does_not_count", function()
+    with_clock(function(at)
+      local link = {}
+      for i = 1, 20 do
         at(i * 1000)
-        t.ok(not brakes.circles(link, { notes = i % 2 == 0 and "a" or "b" }), "write " .. i)
+        t.ok(not brakes.circles(link, "the same"), "attempt " .. i)
       end
-      at(6000)
-      t.ok(brakes.circles(link, { notes = "a" }), "the sixth")
-      t.has(link.frozen, "written 6 times in ten minutes")
     end)
   end)
 
   t.case("a_person_who_writes_new_things_often_is_no_circle", function()
     with_clock(function(at)
-      local link = {}
-      for i = 1, 12 do
-        at(i * 1000)
-        t.ok(not brakes.circles(link, { notes = "text " .. i }), "write " .. i)
-      end
-      t.eq(link.frozen, nil)
+      t.eq(written({}, 12, 1000, at, function(i) return i end), nil)
     end)
   end)
 
   t.case("writes_longer_ago_than_ten_minutes_do_not_count", function()
     with_clock(function(at)
       local link = {}
-      for i = 1, 12 do
-        at(i * 2 * MINUTE_MS)
-        t.ok(not brakes.circles(link, { notes = "same" }), "write " .. i)
-      end
+      t.eq(written(link, 12, 2 * MINUTE_MS, at, function() return "the same" end), nil)
       t.ok(#link.writes <= 5, "older ones are forgotten")
     end)
   end)

@@ -209,11 +209,12 @@ return function(t)
     t.eq(#p.told, 0, "told when it came")
   end)
 
-  t.case("a_row_won_while_the_referral_is_new_cannot_be_sent_and_is_told", function()
+  t.case("a_row_won_while_the_referral_is_new_accepts_it_first", function()
     local was = { crm = { state = "hold" }, partner = { state = "new" } }
     local p = plan({ state = "won" }, { state = "new" }, was)
-    t.eq({ p.pair, p.to_partner }, { nil, {} })
-    t.eq(p.told[1].why, "move")
+    t.eq({ p.pair[1], p.pair[2], p.half_way }, { "Active", "Accepted", "open" })
+    p = plan({ state = "won" }, nil, { crm = { state = p.half_way } })
+    t.eq({ p.pair[1], p.pair[2], p.half_way }, { "Closed", "Won", nil })
   end)
 
   t.case("declining_is_lost_or_canceled_of_a_row_on_hold", function()

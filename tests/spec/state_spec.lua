@@ -17,7 +17,7 @@ end
 
 -- For each of the partner's words, in the order of CRM, what becomes of the row's word.
 local SENT = {
-  new = { "Active/Accepted", false, nil, "Closed/Declined", "Closed/Declined" },
+  new = { "Active/Accepted", false, "Active/Accepted", "Closed/Declined", "Closed/Declined" },
   active = { false, false, "Closed/Won", "Closed/Lost", "Closed/Lost" },
   won = { nil, nil, false, nil, nil },
   lost = { nil, nil, nil, false, false },
@@ -75,6 +75,11 @@ return function(t)
         t.eq(pair(state.to_partner(partner, crm)), SENT[partner][i], partner .. ", row " .. crm)
       end
     end
+  end)
+
+  t.case("a_row_won_before_acceptance_is_accepted_first", function()
+    t.eq(state.to_partner("new", "won").by_way_of, "open")
+    t.eq(state.to_partner("new", "open").by_way_of, nil)
   end)
 
   t.case("a_closed_referral_closes_a_row_that_is_open_and_no_other", function()

@@ -1,5 +1,5 @@
--- Rule 8: what is made in the CRM is made once, whatever is lost on the way; bookkeeping columns are
--- put right when somebody edits them.
+-- Rule 8: what is made in the CRM is made once, whatever is lost on the way; bookkeeping columns
+-- are put right when somebody edits them.
 local kit = require "commands.kit"
 local rules = require "commands.rules"
 

@@ -1,5 +1,5 @@
--- Rule 10: what cannot be undone - the first share, an upgrade - waits until the deal was left alone
--- for a while; an update never does.
+-- Rule 10: what cannot be undone - the first share, an upgrade - waits until the deal was left
+-- alone for a while; an update never does.
 local kit = require "commands.kit"
 local rules = require "commands.rules"
 

@@ -1,4 +1,5 @@
--- Rule 17: a New referral is accepted or declined on either side; a state nobody knows changes none.
+-- Rule 17: a New referral is accepted or declined on either side; a state that nobody knows
+-- changes none.
 local kit = require "commands.kit"
 local rules = require "commands.rules"
 
