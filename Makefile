@@ -4,6 +4,7 @@
 #   make test     install what is missing, build, run unit, spec and story tests
 #   make lint     floors, words, formats, linters, warnings as errors with gcc and clang
 #   make bench    print the figures      make mutants   each guard broken once, each caught
+#                 ONLY=sync-100000: the comparison of so many deals (ten minutes)
 #   make format   let clang-format decide
 #
 # Switches: V=1 (show commands), SAN=address,undefined (sanitised test build), ONLY=name (one test)
@@ -24,6 +25,10 @@ HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_ALL = -std=c11 $(WARN) $(CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all,$(HARDEN))
 LDFLAGS_ALL = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LIBS_HOST = $(shell pkg-config --libs lua5.4 lua5.4-cjson libcurl sqlite3 libcrypto libevent)
+LIBS_WORLD = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lsqlite3 -lcrypto
+WRAPPED := lua_newstate lua_close lua_sethook luaL_loadbufferx crypto_key_load crypto_key_free \
+	clock_wall_ms clock_mono_us log_line
+WRAPS := $(WRAPPED:%=-Wl,--wrap=%)
 LIBS_MAPPER = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lseccomp
 
 BASE := buf clock crypto crypto_cert err log world
@@ -42,6 +47,7 @@ HOST_FILES := $(BASE:%=base/%) $(IO:%=io/%) $(STORE:%=store/%) $(REMOTE:%=remote
 	$(SCRIPT:%=script/%) $(APP:%=app/%)
 MAPPER_FILES := $(MAPPER:%=mapper/%) base/err base/buf base/clock script/vm script/vm_err \
 	script/vm_libs script/json script/json_lex script/json_value script/json_write
+WORLD := chunks disk dice host keys loop main mapping net practice run shrink steady trace watch wire
 CHECKS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
 .PHONY: all run test lint format bench fuzz mutants install clean deps deps-lint check-deps
@@ -64,6 +70,10 @@ $(T)/unit/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Itests -DCOSELL_TEST $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
+$(T)/property/%.o: tests/property/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -Itests/property -DCOSELL_TEST $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
 $(B)/rel/libcosell.a: $(HOST_FILES:%=$(B)/rel/%.o)
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(T)/libcosell.a: $(HOST_FILES:%=$(T)/obj/%.o)
@@ -79,6 +89,8 @@ $(T)/cosell-mapper: $(MAPPER_FILES:%=$(T)/obj/%.o)
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_MAPPER)
 $(T)/unit-tests: $(CHECKS:%=$(T)/unit/%.o) $(T)/libcosell.a
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_HOST)
+$(T)/cosell-world: $(WORLD:%=$(T)/property/%.o) $(T)/obj/mapper/files.o $(T)/libcosell.a
+	$(Q)$(CC) $(LDFLAGS) -no-pie $(if $(SAN),-fsanitize=$(SAN)) $(WRAPS) $^ -o $@ $(LIBS_WORLD)
 $(B)/countries.lua: vendor/make-countries
 	@mkdir -p $(@D)
 	$(Q)vendor/make-countries > $@.new && mv $@.new $@
@@ -91,7 +103,8 @@ run: deps
 	$(Q)$(B)/cosell demo $(if $(ONCE),--once)
 
 test: deps
-	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests
+	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests \
+		$(T)/cosell-world
 	$(Q)tests/run $(T) $(ONLY)
 
 # ---- care ----
@@ -102,7 +115,7 @@ format:
 bench: deps
 	$(Q)vendor/install bench
 	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper
-	$(Q)tests/bench/run $(T)
+	$(Q)tests/bench/run $(T) $(ONLY)
 mutants: deps
 	$(Q)tests/mutants/run $(ONLY)
 install: all

@@ -34,6 +34,12 @@ function M.differs(link, side, now, names)
   return out
 end
 
+---Whether the referral was closed when both sides last agreed: nothing is sent any more.
+function M.at_rest(link)
+  local _, partner = M.bases(link)
+  return state.closed[partner.state] == true
+end
+
 -- Rows of solutions do not name their deal once they are deleted: what we know of them stays.
 local function note_solutions(link, crm)
   for _, item in ipairs(crm.solutions or {}) do

@@ -31,8 +31,28 @@ function M.set(cause, why)
     "; compare with `cosell sync --all`, go on with `cosell sync --all --apply`")
 end
 
----A person has looked: writing goes on.
+local ORGANIZATION = "organization"
+
+---Whether the CRM is the organisation that this state belongs to, as each start learns.  No
+---comparison ends that pause: only the right organisation does.
+---@param other boolean  it is another one
+function M.pin(other)
+  local brake = M.on()
+  if other and not (brake and brake.cause == ORGANIZATION) then
+    host.store.mark_set(MARK, nil)
+    M.set(ORGANIZATION, "this CRM is another organisation than the one this state belongs to: " ..
+      "use a state of its own for it")
+  elseif not other and brake and brake.cause == ORGANIZATION then
+    host.store.mark_set(MARK, nil)
+  end
+end
+
+---A person has looked: writing goes on, unless this is another organisation.
 function M.release()
+  local brake = M.on()
+  if brake and brake.cause == ORGANIZATION then
+    return
+  end
   host.store.mark_set(MARK, nil)
   host.store.mark_set(ACCEPTED, tostring(host.now_ms()))
 end
@@ -46,12 +66,12 @@ local MANY = {
 
 ---Counts what one reading of changes is about to change.
 ---@param cause "many_changes"|"many_deletions"
----@return fun()  call it for each deal
+---@return fun(more: integer|nil)  call it for each deal, or once for so many
 function M.round(cause)
   local total, n = host.store.link_count(), 0
   local share = host.profile.settings.brake_percent or 20
-  return function()
-    n = n + 1
+  return function(more)
+    n = n + (more or 1)
     if share > 0 and n >= AT_LEAST and n * 100 > total * share then
       M.set(cause, MANY[cause]:format(n, total))
     end

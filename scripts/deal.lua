@@ -16,17 +16,34 @@ local helper = require "flows.helper"
 local leads = require "leads"
 local links = require "links"
 local merge = require "merge"
+local microsoft_updates = require "flows.microsoft_updates"
 local new_row = require "new_row"
 local outward = require "flows.dynamics_to_partner_center"
+local partner_center = require "partner_center"
+local start = require "start"
 local text = require "text"
 local turns = require "turn"
 local withhold = require "withhold"
 
 local M = {}
 
+local CHECK_MS = 50 -- until the check of this start is through
 local CURRENCY_LOCKED = "0x80048479" -- quotes or orders hold it
 
 -- ---- Writing ----
+
+-- A refusal may only say that the referral was closed while we wrote (situation 11): read once, and
+-- then it is another round, which tells it.
+local function closed_meanwhile(turn, err)
+  if err.kind ~= "remote" or not (err.status == 400 or err.status == 422) then
+    return err
+  end
+  local now = partner_center.get(turn.read.ours.id)
+  if now and now.status == "Closed" and turn.read.ours.status ~= "Closed" then
+    return { kind = "conflict", text = "the referral was closed meanwhile", untaken = true }
+  end
+  return err
+end
 
 local function write_partner(turn, plan, lines)
   local tag = turn.read.ours.eTag
@@ -36,7 +53,8 @@ local function write_partner(turn, plan, lines)
   end
   ok, err = outward.write(turn, plan)
   if not ok then
-    if err.kind == "conflict" and err.untaken then
+    err = closed_meanwhile(turn, err)
+    if err.untaken then
       agreement.take_back(turn.link)
     end
     return nil, err
@@ -258,6 +276,9 @@ local function inward(turn)
   end
   local held, made
   deal.solutions, held = withhold.known_solutions(deal.solutions, turn.known)
+  for _, line in ipairs(deal.state ~= "new" and microsoft_updates.heard(deal, {}) or {}) do
+    held[#held + 1] = { text = line }
+  end
   made, err = new_row.create(turn, deal, held)
   if not made then
     return nil, err
@@ -341,6 +362,9 @@ function M.reconcile(payload)
   local link = links.get(payload.link)
   if not link or link.state == "deleted" or link.state == "foreign" then
     return true
+  end
+  if not start.checked() then
+    return CHECK_MS
   end
   local turn = { link = link, trigger = payload.trigger }
   local why = held_up(link)

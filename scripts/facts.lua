@@ -290,20 +290,25 @@ local function select_of(meta, ...)
   return out
 end
 
-local function expand_of(self, metas)
+local function expanded(navigation, columns)
+  return ("%s($select=%s)"):format(navigation, table.concat(columns, ","))
+end
+
+local function expand_solutions(self)
   local s = self.solutions
   local child = { s.key, "_" .. s.detail_lookup .. "_value", "modifiedon" }
   child[#child + 1] = s.price
   child[#child + 1] = s.quantity
-  local function part(navigation, columns)
-    return ("%s($select=%s)"):format(navigation, table.concat(columns, ","))
-  end
+  return expanded(s.navigation, child)
+end
+
+local function expand_of(self, metas)
   local extra = self.describe.columns
   return table.concat({
-    part("parentaccountid", select_of(metas.account, READ.account, { self.country.field },
+    expanded("parentaccountid", select_of(metas.account, READ.account, { self.country.field },
       extra.account or {})),
-    part("parentcontactid", select_of(metas.contact, READ.contact, extra.contact or {})),
-    part("owninguser", READ.systemuser), part(s.navigation, child),
+    expanded("parentcontactid", select_of(metas.contact, READ.contact, extra.contact or {})),
+    expanded("owninguser", READ.systemuser), expand_solutions(self),
   }, ",")
 end
 
@@ -413,6 +418,9 @@ local function build()
   end
   self.delta_select = delta
   self.expand = expand_of(self, metas)
+  -- A comparison needs no customers, they cannot be sent again; but a mapping may look at them.
+  local asked = self.deal_value.custom or describe.has.close_reason
+  self.compare_expand = asked and self.expand or expand_solutions(self)
   return self
 end
 

@@ -198,6 +198,7 @@ end
 -- The opportunity takes the link over: ours on it, and what Partner Center has comes in as news.
 local function become(turn, opportunity, line)
   local link, known = turn.link, turn.known
+  local agreed, there = agreement.bases(link)
   links.forget_row(link)
   link.crm = { table = known.table, id = opportunity }
   local ok, err = helper.read(turn)
@@ -213,9 +214,11 @@ local function become(turn, opportunity, line)
   turns.note(turn, line)
   turns.say(turn, "partner_center_to_dynamics", "qualified",
     { row = opportunity, lines = { line } })
+  -- Name and notes as the lead had agreed on them, so that edits on either side stay edits; open
+  -- now is somebody's decision; the rest comes from Partner Center.
   local crm = canonical.from_crm(turn.row, known)
-  crm.state = "hold" -- what the lead was: open now is somebody's decision
-  ok, err = agreement.keep(link, crm, { state = "new" })
+  crm.state, crm.name, crm.notes = "hold", agreed.name, agreed.notes
+  ok, err = agreement.keep(link, crm, { state = "new", name = there.name, notes = there.notes })
   links.wake(link.id, "qualified")
   return ok, err
 end
@@ -271,16 +274,24 @@ local function disqualify(turn, deal)
   return agreement.keep(turn.link, { state = "canceled" }, deal)
 end
 
--- Name and notes follow while nobody has decided.
+local FOLLOW = { name = "subject", notes = "description" }
+
+-- Name and notes follow while nobody has decided; what the seller changed on the lead stays, and is
+-- sent with the decision.
 local function refresh(turn, deal)
-  local _, base = agreement.bases(turn.link)
-  local values, meta = {}, turn.meta
-  if deal.name ~= base.name then
-    values.subject = audit.marked(deal.name, true, turn.known.marks,
-      meta.columns.subject.max or 300)
-  end
-  if deal.notes ~= base.notes then
-    values.description = deal.notes or json.null
+  local crm_base, base = agreement.bases(turn.link)
+  local row, values, max = turn.row, {}, turn.meta.columns.subject.max or 300
+  local is = { notes = canonical.text(row.description),
+    name = canonical.given(canonical.strip_marks(canonical.given(row.subject) or "",
+      turn.known.marks)) }
+  for name, column in pairs(FOLLOW) do
+    if deal[name] == base[name] or is[name] ~= crm_base[name] then
+      deal[name] = base[name]
+    else
+      values[column] = name == "name" and audit.marked(deal.name, true, turn.known.marks, max) or
+        deal[name] or json.null
+      crm_base[name] = deal[name]
+    end
   end
   if next(values) then
     local ok, err = write(turn, values, "From Partner Center: name or notes changed")
@@ -289,7 +300,8 @@ local function refresh(turn, deal)
     end
   end
   turns.say(turn, "partner_center_to_dynamics", next(values) and "updated" or "equal")
-  return agreement.keep(turn.link, { state = "hold" }, deal)
+  crm_base.state = "hold"
+  return agreement.keep(turn.link, crm_base, deal)
 end
 
 local function read(turn)

@@ -24,7 +24,7 @@ salesPlays additionalRequirements price quantity publisherName solutionType attr
 assistanceRequestCode invitedMpnId invitedBy microsoftMsxId WebhookUrl WebhookEvents SubscriberId
 correlationId]]
 local SPELLING = {}
-for name in NAMES:gmatch("%S+") do SPELLING[name:lower()] = name end
+for name in NAMES:gmatch("%S+") do SPELLING[name:lower()], SPELLING[name] = name, name end
 
 -- Members that are lists, met as an object or null as well.
 local LISTS = {
@@ -50,20 +50,36 @@ function M.list(x)
   return json.array({ x })
 end
 
-local function respell(v)
+local respell
+
+local function respell_members(t)
+  local renamed
+  for k, x in pairs(t) do
+    local name = SPELLING[k] or SPELLING[k:lower()] or k
+    local value = respell(x)
+    if LISTS[name] and value ~= json.null then value = M.list(value) end
+    if name ~= k then
+      renamed = renamed or {}
+      renamed[k] = { name, value }
+    elseif value ~= x then
+      t[k] = value
+    end
+  end
+  for k, member in pairs(renamed or {}) do
+    t[k] = nil
+    t[member[1]] = member[2]
+  end
+end
+
+-- In place: pages of a hundred deals come through here, and nearly all is spelt well already.
+function respell(v)
   if type(v) ~= "table" then return v end
   if json.is_array(v) then
-    for i, x in ipairs(v) do v[i] = respell(x) end
-    return v
+    for _, x in ipairs(v) do respell(x) end
+  else
+    respell_members(v)
   end
-  local out = {}
-  for k, x in pairs(v) do
-    local name = SPELLING[k:lower()] or k
-    x = respell(x)
-    if LISTS[name] and x ~= json.null then x = M.list(x) end
-    out[name] = x
-  end
-  return out
+  return v
 end
 
 local function member(t, name)

@@ -1,10 +1,22 @@
 -- What is checked once at every start, before anything is written: which CRM organisation this is.
 -- A state belongs to one organisation for good (reconcile rule 14).
+local brakes = require "brakes"
 local dynamics = require "dynamics"
 
 local M = {}
 
 local DAY_MS = 24 * 3600 * 1000
+local CHECKED = "checked" -- which start the last check was of
+
+-- A start's name; it does not change while scripts reload.
+local started
+local function this_start()
+  if not started then
+    local s = host.status()
+    started = ("%d %d"):format(s.pid, s.started_ms)
+  end
+  return started
+end
 
 ---The handler of the start tick.
 function M.check()
@@ -16,12 +28,17 @@ function M.check()
     return nil, err
   end
   local pinned = host.store.mark_get("organization")
-  if pinned and pinned ~= who.organization then
-    return nil, { kind = "auth", text = "this CRM is another organisation than the one " ..
-      "this state belongs to: nothing is written; use a state of its own for it" }
+  brakes.pin(pinned ~= nil and pinned ~= who.organization)
+  if not pinned then
+    host.store.mark_set("organization", who.organization)
   end
-  host.store.mark_set("organization", who.organization)
+  host.store.mark_set(CHECKED, this_start())
   return DAY_MS
+end
+
+---Whether this start's check is through: before it nothing may be written.
+function M.checked()
+  return host.store.mark_get(CHECKED) == this_start()
 end
 
 return M

@@ -1,9 +1,10 @@
 -- The comparison of both sides: every deal, page by page, each side against its own base.  Daily by
 -- itself, where it brings what an event, a poll or a delta has missed; by hand as `cosell sync
 -- --all`, which reports, and with `--apply` sets right what differs, adopts what was found, and
--- ends a pause (rule 15).  It costs pages only: what is equal is not asked for again.
--- Owns the mark "sweep" (where it stands: a restart goes on from there) and the notes of kind
--- "differs".  It must never write to a service: it wakes deals.
+-- ends a pause (rule 15).  It costs pages only: what is equal is not asked for again.  A page, or a
+-- part of the links, is a commit: no step is longer where there are more deals.
+-- Owns the marks "sweep" (where it stands: a restart goes on from there) and "sweep:SET" (links
+-- seen so far), and the notes of kind "differs".  It must never write to a service: it wakes deals.
 local agreement = require "agreement"
 local brakes = require "brakes"
 local canonical = require "canonical"
@@ -22,13 +23,16 @@ local STALE_MS = 60 * 60 * 1000 -- an older beginning is not gone on with
 local WORD = 64
 local PAGE_MS = 60 * 1000 -- longer than a page takes: whoever compares has not gone away
 
--- One comparison at a time in this host; who was broken off is over after a page's time.
-local busy_until = 0
+local PART = 500 -- links or notes between two commits
+
+-- One comparison at a time in this host.  A person's takes over, since the caller of the other may
+-- be gone, and goes on from its mark; jobs wait until a page's time has passed without a page.
+local owner, busy_until = 0, 0
 
 ---@class Sweep
 ---@field began_ms integer
 ---@field step "crm"|"partner"|"links"
----@field from string|nil   what comes next of this step
+---@field from string|integer|nil   what comes next of this step
 ---@field pages integer
 ---@field crm integer       rows read
 ---@field partner integer   referrals of ours read
@@ -39,35 +43,59 @@ local busy_until = 0
 ---@field only_partner integer  referrals that no row has
 ---@field found integer         on both sides, not adopted
 ---@field gone integer          linked, and one side was not there
----@field seen {crm: integer[], partner: integer[], differs: integer[]}  links, a bit each
+---@field seen table<string, integer[]>|nil  SETS of links, a bit each; marks of their own
+---@field changed table<string, true>|nil     those of them that are to be saved
 
 local function fresh()
   return { began_ms = host.now_ms(), step = "crm", pages = 0, crm = 0, partner = 0, equal = 0,
-    differ = 0, fields = {}, only_crm = 0, only_partner = 0, found = 0, gone = 0,
-    seen = { crm = json.array {}, partner = json.array {}, differs = json.array {} } }
+    differ = 0, fields = {}, only_crm = 0, only_partner = 0, found = 0, gone = 0 }
 end
 
 -- ---- Sets of links, a bit each: 100,000 of them are 12 kB ----
 
-local function put(set, id)
-  local word = id // WORD + 1
+local SETS = { "crm", "partner", "differs" }
+
+local function put(s, name, id)
+  local set, word = s.seen[name], id // WORD + 1
   for i = #set + 1, word do
     set[i] = 0
   end
   set[word] = set[word] | 1 << id % WORD
+  s.changed[name] = true
 end
 
-local function has(set, id)
-  return (set[id // WORD + 1] or 0) & 1 << id % WORD ~= 0
+local function has(s, name, id)
+  return (s.seen[name][id // WORD + 1] or 0) & 1 << id % WORD ~= 0
+end
+
+-- The sets as they were kept; of a new comparison: empty ones, which are to be kept.
+local function open_sets(s, is_new)
+  s.seen, s.changed = {}, {}
+  for _, name in ipairs(SETS) do
+    local kept = not is_new and host.store.mark_get(MARK .. ":" .. name)
+    s.seen[name], s.changed[name] = kept and json.decode(kept) or json.array {}, is_new or nil
+  end
+end
+
+-- Where the comparison stands now, in this step's commit.
+local function save(s)
+  local seen, changed = s.seen, s.changed
+  for name in pairs(changed) do
+    host.store.mark_set(MARK .. ":" .. name, json.encode(seen[name]))
+  end
+  s.seen, s.changed = nil, nil
+  local ok, err = host.store.mark_set(MARK, json.encode(s))
+  s.seen, s.changed = seen, {}
+  return ok, err
 end
 
 -- ---- What differs ----
 
 local function note_difference(s, id, kind, names)
-  if has(s.seen.differs, id) and kind == "differs" then
+  if has(s, "differs", id) and kind == "differs" then
     s.differ = s.differ - 1
   end
-  put(s.seen.differs, id)
+  put(s, "differs", id)
   if kind == "differs" then
     s.differ = s.differ + 1
   end
@@ -89,6 +117,24 @@ end
 
 local SOLUTIONS = { solutions = true }
 
+-- What a row is compared by, read with facts.compare_expand: all that can still be sent.
+local ROW = {}
+for _, field in ipairs(fields.rows) do
+  ROW[field.name] = field.kind ~= "record" and field.name ~= "team" or nil
+end
+
+-- A known tag proves the row, but not the rows of its solutions.
+local function row_differing(link, row, known)
+  local now = { solutions = canonical.crm_solutions(row, known) }
+  if link.crm.tag == row["@odata.etag"] and not link.waits then
+    return differing(link, "crm", now, SOLUTIONS)
+  end
+  for name, value in pairs(canonical.crm_columns(row, known)) do
+    now[name] = value
+  end
+  return differing(link, "crm", now, ROW)
+end
+
 local function crm_row(s, row, known)
   s.crm = s.crm + 1
   local on = row[known.columns.sync] == true
@@ -101,7 +147,7 @@ local function crm_row(s, row, known)
     end
     return
   end
-  put(s.seen.crm, id)
+  put(s, "crm", id)
   local link = links.get(id)
   if link.state == "found" then
     s.found = s.found + 1
@@ -109,16 +155,12 @@ local function crm_row(s, row, known)
   elseif on == (link.state == "suspended") and link.state ~= "deleted" then
     note_difference(s, id, "differs", { "sync" })
   elseif on and link.engagement and is_live(link) then
-    local names
-    if link.crm.tag == row["@odata.etag"] and not link.waits then
-      names = differing(link, "crm", { solutions = canonical.crm_solutions(row, known) }, SOLUTIONS)
-    else
-      names = differing(link, "crm", canonical.from_crm(row, known))
-    end
+    local names = row_differing(link, row, known)
     if brakes.older(link.crm.tag, row["@odata.etag"]) then -- a look at the one row proves it
       names[#names + 1] = "version"
     end
-    if #names > 0 or link.intent or link.pending or link.orders then
+    local open = link.intent or link.pending or link.orders
+    if open or #names > 0 and not agreement.at_rest(link) then
       note_difference(s, id, "differs", names)
     end
   elseif on and is_live(link) then
@@ -150,7 +192,7 @@ local function partner_row(s, referral, known)
     end
     return
   elseif ours then
-    put(s.seen.partner, id)
+    put(s, "partner", id)
   end
   local copy = ours and link.ours or link.theirs
   if not is_live(link) or (copy and copy.tag == referral.eTag and not link.waits) then
@@ -164,70 +206,79 @@ local function partner_row(s, referral, known)
   end
 end
 
+-- A linked deal of which a side was not shown: deleted, gone, or missed by a moving list; a look at
+-- the one deal says which.
+local function link_row(s, item)
+  local link, id = item.doc, item.id
+  if link.crm and link.crm.table == "lead" then -- read with its own table
+    s.equal = s.equal + (is_live(link) and 1 or 0)
+  elseif not (link.crm and link.engagement) then
+    return
+  elseif is_live(link) and not (has(s, "crm", id) and has(s, "partner", id)) then
+    s.gone = s.gone + 1
+    note_difference(s, id, "gone")
+  elseif not has(s, "differs", id) then
+    s.equal = s.equal + 1
+  end
+end
+
 -- ---- The three steps: the CRM's pages, Partner Center's pages, what neither showed ----
 
-local function save(s)
-  host.store.mark_set(MARK, json.encode(s))
+local function crm_pages(s, known)
+  local filter = ("%s eq true or %s ne null"):format(known.columns.sync, known.columns.identifier)
+  return dynamics.pages(known.table, { select = known.select, expand = known.compare_expand,
+    filter = filter, orderby = known.key .. " asc", from = s.from })
 end
+
+local function partner_pages(s)
+  return partner_center.pages { orderby = "createdDateTime asc", from = s.from }
+end
+
+local function link_parts(s)
+  local after = s.from or 0
+  return function()
+    if not after then
+      return nil
+    end
+    host.sleep(0) -- commits, and lets others have their turn
+    local list, err = host.store.link_list(after, PART)
+    if not list then
+      return false, err
+    end
+    after = #list == PART and list[PART].id or nil
+    return list, after
+  end
+end
+
+local STEPS = {
+  crm = { pages = crm_pages, each = crm_row, next = "partner" },
+  partner = { pages = partner_pages, each = partner_row, next = "links" },
+  links = { pages = link_parts, each = link_row, next = "done", ours = true },
+}
 
 -- One page: its rows, and where the next one is, in one commit.
-local function step_page(s, rows, from, each, known, then_step)
+local function keep_page(s, rows, from, known)
+  local step = STEPS[s.step]
   for _, row in ipairs(rows) do
-    each(s, row, known)
+    step.each(s, row, known)
   end
-  s.pages = s.pages + 1
+  s.pages = s.pages + (step.ours and 0 or 1)
   s.from = from
   if not from then
-    s.step = then_step
+    s.step = step.next
+    s.ended_ms = s.step == "done" and host.now_ms() or nil
   end
-  save(s)
+  return save(s)
 end
 
-local STEPS = {}
-
-function STEPS.crm(s, known)
-  local filter = ("%s eq true or %s ne null"):format(known.columns.sync, known.columns.identifier)
-  return dynamics.pages(known.table, { select = known.select, expand = known.expand,
-    filter = filter, orderby = known.key .. " asc", from = s.from }), crm_row, "partner"
-end
-
-function STEPS.partner(s)
-  return partner_center.pages { orderby = "createdDateTime asc", from = s.from }, partner_row,
-    "links"
-end
-
--- Linked deals of which a side was not shown: deleted, gone, or missed by a moving list; a look at
--- the one deal says which.
-local function unseen(s)
-  local after = 0
+-- Hands over every note of a comparison once, newest first, and drops it.  (suspends)
+local function each_note(act)
   repeat
-    local list = host.store.link_list(after, 500)
-    for _, item in ipairs(list) do
-      local link = item.doc
-      after = item.id
-      if link.crm and link.crm.table == "lead" then -- read with its own table
-        if is_live(link) then
-          s.equal = s.equal + 1
-        end
-      elseif link.crm and link.engagement and is_live(link) and
-        not (has(s.seen.crm, item.id) and has(s.seen.partner, item.id)) then
-        s.gone = s.gone + 1
-        note_difference(s, item.id, "gone")
-      elseif link.crm and link.engagement and not has(s.seen.differs, item.id) then
-        s.equal = s.equal + 1
-      end
-    end
-  until #list == 0
-  s.step, s.ended_ms = "done", host.now_ms()
-  save(s)
-end
-
--- Notes of an earlier comparison.
-local function clear_notes()
-  repeat
-    local notes = host.store.note_list(nil, NOTE, 500)
+    host.sleep(0)
+    local notes = host.store.note_list(nil, NOTE, PART)
     for _, note in ipairs(notes) do
       host.store.note_drop(note.note)
+      act(note)
     end
   until #notes == 0
 end
@@ -239,7 +290,43 @@ function M.last()
   return mark and json.decode(mark) or nil
 end
 
----Compares both sides; goes on with one that was broken off within the hour.  (suspends)
+-- What to go on with, or a new one.
+local function begun()
+  local s = M.last()
+  local is_new = not s or s.step == "done" or host.now_ms() - s.began_ms > STALE_MS
+  if is_new then
+    each_note(function() end)
+    s = fresh()
+  end
+  open_sets(s, is_new)
+  return s
+end
+
+local TAKEN_OVER = { kind = "busy", wait_ms = PAGE_MS, text = "another comparison has taken over" }
+local UNDER_WAY = { kind = "busy", wait_ms = PAGE_MS, text = "a comparison is under way already" }
+
+-- All pages of the present step.
+local function take_step(s, known, mine, progress)
+  for rows, from in STEPS[s.step].pages(s, known) do
+    if not rows then
+      return nil, from
+    elseif owner ~= mine then
+      return nil, TAKEN_OVER
+    end
+    local ok, err = keep_page(s, rows, from, known)
+    if not ok then
+      return nil, err
+    end
+    busy_until = host.now_ms() + PAGE_MS
+    if progress then
+      progress(s)
+    end
+  end
+  return true
+end
+
+---Compares both sides; goes on with one that was broken off within the hour, and takes over from
+---one that is under way.  (suspends)
 ---@param progress fun(s: Sweep)|nil  called after each page
 ---@return Sweep|nil, table|nil err
 function M.compare(progress)
@@ -247,30 +334,16 @@ function M.compare(progress)
   if not known then
     return nil, err
   end
-  if host.now_ms() < busy_until then
-    return nil, { kind = "busy", wait_ms = PAGE_MS, text = "a comparison is under way already" }
-  end
-  local s = M.last()
-  if not s or s.step == "done" or host.now_ms() - s.began_ms > STALE_MS then
-    clear_notes()
-    s = fresh()
-  end
+  owner, busy_until = owner + 1, host.now_ms() + PAGE_MS
+  local mine, s = owner, begun()
   while STEPS[s.step] do
-    busy_until = host.now_ms() + PAGE_MS
-    local pages, each, then_step = STEPS[s.step](s, known)
-    for rows, from in pages do
-      if not rows then
-        busy_until = 0
-        return nil, from
-      end
-      step_page(s, rows, from, each, known, then_step)
-      busy_until = host.now_ms() + PAGE_MS
-      if progress then
-        progress(s)
-      end
+    local ok
+    ok, err = take_step(s, known, mine, progress)
+    if not ok then
+      busy_until = owner == mine and 0 or busy_until
+      return nil, err
     end
   end
-  unseen(s)
   busy_until = 0
   return s
 end
@@ -313,34 +386,38 @@ local function act_on(note, all)
   return links.wake(note.link, "sweep")
 end
 
----Acts on what the last comparison found.
----@param all boolean  a person has seen the report: ends a pause, adopts, brings older deals
----@return integer woken
-function M.apply(all)
+-- Acts on what the last comparison found.  (suspends)
+local function act(all)
   local woken = 0
-  local count = all and function() end or brakes.round "many_changes"
-  if all then
-    brakes.release()
-  end
-  repeat
-    local notes = host.store.note_list(nil, NOTE, 500)
-    for _, note in ipairs(notes) do
-      host.store.note_drop(note.note)
-      if note.doc.kind == "differs" or note.doc.kind == "gone" then
-        count()
-      end
-      woken = woken + (act_on(note, all) and 1 or 0)
-    end
-  until #notes == 0
+  each_note(function(note)
+    woken = woken + (act_on(note, all) and 1 or 0)
+  end)
   return woken
 end
 
+---Sets right what the last comparison found; a person has seen the report: ends a pause, adopts,
+---brings older deals.  (suspends)
+---@return integer woken
+function M.apply()
+  brakes.release()
+  return act(true)
+end
+
+-- Wakes what differs, unless that is too much at once (rule 15).
+local function wake(s)
+  brakes.round "many_changes"(s.differ + s.gone)
+  return brakes.on() and 0 or act(false)
+end
+
 local function bring(trigger)
+  if host.now_ms() < busy_until then
+    return nil, UNDER_WAY
+  end
   local s, err = M.compare()
   if not s then
     return nil, err
   end
-  local woken = brakes.on() and 0 or M.apply(false)
+  local woken = wake(s)
   host.queue.retry()
   host.run { flow = "sweep", trigger = trigger, outcome = "compared",
     detail = { text = ("%d deals equal, %d differ, %d looked at"):format(s.equal, s.differ,

@@ -86,6 +86,9 @@ end
 ---A closed referral takes no edit any more: told, not sent (situation 11).
 function M.closed(plan)
   if next(plan.to_partner) and state.closed[plan.partner.state] then
+    for name in pairs(plan.to_partner) do
+      plan.stays.crm[name] = name ~= "state" or nil
+    end
     plan.to_partner, plan.pair = {}, nil
     table.insert(plan.told, { field = "state", why = "closed" })
   end

@@ -13,7 +13,7 @@ local M = { help = "one deal on both sides; accept, decline, win, lose, mend", w
     "       cosell deal adopt DEAL     found on both sides: from now on written, too\n" ..
     "       cosell deal release DEAL   frozen: write again" }
 
-local HISTORY = 5
+local HISTORY, WHOLE = 5, 10000 -- entries for a screen, for programs
 
 -- What the person reads when it is done.
 local DONE = {
@@ -28,9 +28,9 @@ local DONE = {
 
 -- ---- Gathering ----
 
-local function history_of(id)
+local function history_of(id, most)
   local out = json.array {}
-  for _, note in ipairs(host.store.note_list(id, "audit", HISTORY)) do
+  for _, note in ipairs(host.store.note_list(id, "audit", most)) do
     out[#out + 1] = { at_ms = note.at_ms, text = note.doc.text }
   end
   return out
@@ -46,7 +46,7 @@ local function dead_letters_of(id)
   return out
 end
 
-local function gather(hit)
+local function gather(hit, history)
   local link, read = hit.link, sides.read(hit.link)
   return {
     deal = hit.id, name = hit.name, state = link.state, frozen = link.frozen,
@@ -54,7 +54,7 @@ local function gather(hit)
     intent = link.intent, orders = link.orders, told = link.told,
     crm = read.now.crm, partner = read.now.partner, crm_base = read.base.crm,
     partner_base = read.base.partner, problems = read.problems, fields = json.array(
-      sides.compare(read)), conflicts = conflicts.of(hit.id), history = history_of(hit.id),
+      sides.compare(read)), conflicts = conflicts.of(hit.id), history = history_of(hit.id, history),
     failed = dead_letters_of(hit.id),
   }
 end
@@ -156,7 +156,7 @@ end
 -- ---- The command ----
 
 local function show(cmd, hit, as_json)
-  local d = gather(hit)
+  local d = gather(hit, as_json and WHOLE or HISTORY)
   table_text.out(cmd, as_json and { json.encode(d) } or lines_of(cmd, d))
   return 0
 end

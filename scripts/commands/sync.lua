@@ -12,7 +12,7 @@ local M = { help = "read now what changed; --all: compare every deal of both sid
 
 local TICKS = { "tick.opportunities", "tick.solutions", "tick.customers", "tick.poll" }
 local BAR = 30
-local SHOWN = 20
+local SHOWN, MOST = 20, 1000 -- findings named, as text and as JSON
 
 -- ---- What changed since the last look ----
 
@@ -92,9 +92,9 @@ local function finding(note)
     said = KINDS[doc.kind] or table.concat(names, ", ") }
 end
 
-local function findings()
+local function findings(most)
   local out = json.array {}
-  for _, note in ipairs(host.store.note_list(nil, "differs", SHOWN + 1)) do
+  for _, note in ipairs(host.store.note_list(nil, "differs", most)) do
     out[#out + 1] = finding(note)
   end
   return out
@@ -113,7 +113,7 @@ local function lines_of(s, list, cmd)
   end
   for i, found in ipairs(list) do
     local name = table_text.plain(found.name or found.row or found.referral or "")
-    out[#out + 1] = i > SHOWN and "  … and more: --json shows them all" or
+    out[#out + 1] = i > SHOWN and "  … and more: --json names up to 1,000" or
       ("  %s  %s: %s"):format(found.deal and "deal " .. found.deal or "-", name, found.said)
   end
   for i, line in ipairs(out) do
@@ -168,8 +168,8 @@ local function all(cmd, options)
     cmd.err(err.text .. "\nwhat was compared so far is kept: the same command goes on from there\n")
     return 1
   end
-  local list = findings()
-  local applied = options.apply and sweep.apply(true) or nil
+  local list = findings(options.json and MOST or SHOWN + 1)
+  local applied = options.apply and sweep.apply() or nil
   report(cmd, s, list, applied, options.json)
   return (applied or nothing_left(s)) and 0 or 1
 end

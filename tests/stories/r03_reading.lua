@@ -6,10 +6,11 @@ local rules = require "commands.rules"
 local OTHER = "99999999-8888-4777-8666-555555555555"
 
 local function echo(t)
-  kit.started(function(s, _, row)
+  kit.started(function(s, deal, row)
     local last = tonumber((s:command("last")))
     kit.describe(s, row, "one")
     s:rest()
+    t.eq(rules.referral(s, deal).details.notes, "one")
     local echoes, crm = 0, 0
     for _, run in ipairs(s:runs()) do
       if run.id > last and run.outcome == "equal" then
@@ -36,16 +37,27 @@ local function late_event(t)
   end)
 end
 
+-- Whether the deal of a referral was read: what was found of it by then.
+local function looked_at(s, referral)
+  for _, run in ipairs(s:command_json("runs", { referral }) or {}) do
+    if run.outcome ~= "found" and run.outcome ~= "waiting" then
+      return true
+    end
+  end
+  return false
+end
+
 local function other_organisation(t)
-  kit.started(function(s, deal)
+  kit.started(function(s, deal, row)
     s:set("lose_callbacks", true)
     local foreign = s:act("portal-create", { name = "Somebody else's" }).id
     s:act("set-raw", { id = foreign, path = "organizationId", value = OTHER })
     s:set("lose_callbacks", false)
     s:command("sync")
+    kit.wait("a look at it", function() return looked_at(s, foreign) end)
     s:act("edit", { id = deal, notes = "ours goes on" })
     kit.wait("the edit of ours", function()
-      return kit.opportunity(s).notes == "ours goes on"
+      return kit.opportunity(s, row).notes == "ours goes on"
     end)
     t.eq(#kit.opportunities(s), 1, "opportunities")
     t.eq(rules.referral(s, foreign).externalReferenceId, nil, "nothing is written to it")

@@ -12,6 +12,7 @@ end
 local function answer_lost(t, honoured)
   kit.with({}, function(s)
     s:set("changeset_if_none_match", honoured)
+    s:rest() -- what the CRM is like is known: the next batch is the look-up, then the change set
     local before = made(s)
     s:fault("crm", { method = "POST", path = "$batch", drop = "after", skip = 1, count = 1 })
     s:act("portal-create", {})

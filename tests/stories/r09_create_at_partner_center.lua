@@ -4,6 +4,7 @@ local kit = require "commands.kit"
 local rules = require "commands.rules"
 
 local LOOK_S = 60
+local LOOK_WITHIN_MS = 10000
 
 -- Flow f off: nobody hears of a deal but by looking for it.
 local function deaf(text)
@@ -18,7 +19,7 @@ local function first_look(s)
       end
     end
     return false
-  end)
+  end, LOOK_WITHIN_MS)
 end
 
 -- The answer to our POST is lost, and the list lags behind.
@@ -65,9 +66,10 @@ local function two_found(t)
     s:act("sync", { id = row })
     s:rest()
     t.eq(#kit.referrals(s), 2, "no third")
-    t.has(s:status().failed[1].text, "two referrals carry this opportunity's id")
     local o = kit.opportunity(s)
+    t.eq(#s:status().failed, 1, "what stands in the way")
     t.ok(not o.identifier, "neither is taken")
+    t.has(s:status().failed[1].text, "two referrals carry this opportunity's id")
     t.has(o.audit, "two referrals carry this opportunity's id")
     t.has(o.name, "✖ ")
   end)

@@ -1,0 +1,120 @@
+-- Story 40: a hundred scenarios of the property test (tests/property), played against the real
+-- programs over sockets: the same steps, people and judge, with real time, children that are
+-- killed, and the practice environment's own faults.
+local course = require "commands.property.course"
+local draw = require "commands.property.draw"
+local judge = require "commands.property.judge"
+local kit = require "commands.kit"
+local people = require "commands.property.people"
+
+local SCENARIOS, OF_A_STAGE = 100, 10
+local FASTER = 40 -- a scenario's waits, so much shorter
+local LONGEST_MS = 60
+local LOOK_MS, REST_MS = 15, 60000
+
+local LOSSES = { { 1, "before" }, { 2, "after" } } -- of the words of a net: which, and when
+
+-- What a net step of the simulated world comes to here.
+local function net(s, words)
+  local n = {}
+  for word in words:gmatch("%d+") do
+    n[#n + 1] = tonumber(word)
+  end
+  for _, loss in ipairs(LOSSES) do
+    if n[loss[1]] > 0 then
+      s:fault("partner", { drop = loss[2], count = 1, skip = 1 })
+      s:fault("crm", { drop = loss[2], count = 1, skip = 1 })
+    end
+  end
+  s:set("lose_callbacks", n[4] >= 500)
+  s:set("delivery_copies", n[5] > 0 and 2 or 1)
+  s:set("delivery_order", n[7] > 1000 and "reversed" or "kept")
+end
+
+local function kill(s)
+  s:host_stop("KILL")
+  s:host_start(s.host_options)
+  s:host_ready()
+end
+
+local function host_of(s)
+  return function(command, arg)
+    local answer = host.control.call(s.control, command, arg and { arg } or {})
+    return answer and answer.exit < 2 and answer.out or nil
+  end
+end
+
+local function act_of(s)
+  return function(name, args)
+    local ok, result = pcall(s.act, s, name, args)
+    if ok then
+      return result
+    end
+    return nil, tostring(result)
+  end
+end
+
+---@return Place
+local function place_of(s)
+  return {
+    act = act_of(s), host = host_of(s),
+    rows = function(collection) return s:rows(collection) end,
+    row = function(collection, id) return s:row(collection, id) end,
+    pending = function() return s:say("pending").deliveries end,
+    writes = function() return s:say("pending").writes end,
+    kill = function() kill(s) end, net = function(words) net(s, words) end,
+    calm = function()
+      s:say("fault", { "clear" })
+      net(s, "0 0 0 0 0 0 0")
+    end,
+    sleep = function(ms) host.sleep(math.min(ms // FASTER, LONGEST_MS)) end,
+    look_ms = LOOK_MS * FASTER, rest_ms = REST_MS,
+  }
+end
+
+-- Deals of earlier scenarios of the stage stay; the judge counts those of this one.
+local function beside(place, before)
+  local out = setmetatable({}, { __index = place })
+  function out.rows(collection)
+    local rows = {}
+    for _, row in ipairs(place.rows(collection)) do
+      if not before[row.id or row.opportunityid] then
+        rows[#rows + 1] = row
+      end
+    end
+    return rows
+  end
+  return out
+end
+
+local function there(place)
+  local out = {}
+  for _, name in ipairs { "referral", "crm:opportunity" } do
+    for _, row in ipairs(place.rows(name)) do
+      out[row.id or row.opportunityid] = true
+    end
+  end
+  return out
+end
+
+local function scenario(s, seed)
+  local place, said = place_of(s), {}
+  local way = course.new(beside(place, there(place)),
+    { draw = draw, judge = judge, people = people })
+  way:rest()
+  local good = way:run(draw.steps(seed), function(text) said[#said + 1] = text end)
+  if not good then
+    error({ check = ("seed %d:\n%s"):format(seed, table.concat(said)) }, 0)
+  end
+end
+
+return function(t)
+  local commands = host.file.getenv("COSELL_COMMANDS") .. "/property"
+  for first = 1, SCENARIOS, OF_A_STAGE do
+    kit.with({ env = { COSELL_COMMANDS = commands } }, function(s)
+      for seed = first, math.min(first + OF_A_STAGE - 1, SCENARIOS) do
+        t.case("property over sockets: seed " .. seed, function() scenario(s, seed) end)
+      end
+    end)
+  end
+end
