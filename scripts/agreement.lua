@@ -54,6 +54,7 @@ end
 ---@param partner table  canonical
 function M.keep(link, crm, partner)
   note_solutions(link, crm)
+  link.agreed_ms = host.now_ms()
   local ok, err = links.keep(link)
   if ok then
     ok, err = host.store.base_set(link.id, "crm", canonical.base(crm))
@@ -196,22 +197,24 @@ function M.announce(link, lines, conflicts, tag)
   return links.keep(link)
 end
 
----The service has refused for certain what was announced.
-function M.take_back(link)
-  link.pending = nil
+---The service has refused for certain what was announced; what an earlier turn announced, and was
+---taken, stays.
+---@param before table|nil  link.pending before
+function M.take_back(link, before, tag)
+  link.pending = before and before.tag ~= tag and before or nil
   return links.keep(link)
 end
 
----What was announced by an earlier turn and whose write was taken (the tag moved on); of a write
----that was not taken nothing is said.
+---What was announced by an earlier turn and whose write was taken (the tag moved on), until a turn
+---has written it to the row; of a write that was not taken nothing is said.
 ---@return string[] lines, table[] conflicts
 function M.announced(link, tag)
-  local pending = link.pending
-  link.pending = nil
-  if not pending or pending.tag == tag then
-    return json.array {}, {}
+  local pending, lines, conflicts = link.pending, json.array {}, {}
+  if pending and pending.tag ~= tag then
+    table.move(pending.lines, 1, #pending.lines, 1, lines)
+    table.move(pending.conflicts or {}, 1, #(pending.conflicts or {}), 1, conflicts)
   end
-  return pending.lines, pending.conflicts or {}
+  return lines, conflicts
 end
 
 return M

@@ -7,6 +7,7 @@ local M = {}
 
 local MARK = "brake"
 local ACCEPTED = "accepted_ms" -- a person has taken both sides as they were then
+local DELETIONS = "deletions"
 local AT_LEAST = 25 -- deals, before a share of them means anything
 local WINDOW_MS = 10 * 60 * 1000
 local MOST_WRITES = 5
@@ -54,6 +55,7 @@ function M.release()
     return
   end
   host.store.mark_set(MARK, nil)
+  host.store.mark_set(DELETIONS, nil)
   host.store.mark_set(ACCEPTED, tostring(host.now_ms()))
 end
 
@@ -76,6 +78,24 @@ function M.round(cause)
       M.set(cause, MANY[cause]:format(n, total))
     end
   end
+end
+
+---A row was found deleted by looking at its deal, outside any reading of changes: so many of them
+---in ten minutes are a deletion in bulk as well.
+---@return boolean  paused: it is not given up yet
+function M.deletion()
+  local mark = host.store.mark_get(DELETIONS)
+  local seen = mark and json.decode(mark) or { since_ms = 0, n = 0 }
+  if seen.since_ms < host.now_ms() - WINDOW_MS then
+    seen = { since_ms = host.now_ms(), n = 0 }
+  end
+  M.round "many_deletions" (seen.n + 1)
+  if M.on() then
+    return true
+  end
+  seen.n = seen.n + 1
+  host.store.mark_set(DELETIONS, json.encode(seen))
+  return false
 end
 
 -- ---- Back in time ----

@@ -46,8 +46,10 @@ local function closed_meanwhile(turn, err)
 end
 
 local function write_partner(turn, plan, lines)
-  local tag = turn.read.ours.eTag
-  local ok, err = agreement.announce(turn.link, lines, plan.conflicts, tag)
+  local tag, before = turn.read.ours.eTag, turn.link.pending
+  local conflicts = json.array(table.move(plan.conflicts, 1, #plan.conflicts, #plan.earlier + 1,
+    table.move(plan.earlier, 1, #plan.earlier, 1, {})))
+  local ok, err = agreement.announce(turn.link, lines, conflicts, tag)
   if not ok then
     return nil, err
   end
@@ -55,7 +57,7 @@ local function write_partner(turn, plan, lines)
   if not ok then
     err = closed_meanwhile(turn, err)
     if err.untaken then
-      agreement.take_back(turn.link)
+      agreement.take_back(turn.link, before, tag)
     end
     return nil, err
   end
@@ -201,6 +203,9 @@ local function read_both(turn)
   turns.note_copies(turn)
   ok, err = helper.read(turn)
   if not ok and err.kind == "absent" then
+    if brakes.deletion() then
+      return nil, nil, turns.paused(turn, brakes.on().why)
+    end
     return nil, nil, turns.rest(turn, "deleted", "the row was deleted in the CRM: left alone")
   end
   return ok, err
@@ -243,7 +248,7 @@ local function keep_made(turn, made, deal)
   end
   ok, err = outward.write_crm_id(turn)
   if not ok then
-    return nil, err
+    return nil, closed_meanwhile(turn, err)
   end
   turns.note_copies(turn)
   turns.say(turn, "partner_center_to_dynamics", "created",

@@ -36,6 +36,33 @@ local function config(message)
   return nil, { kind = "config", text = message }
 end
 
+-- The catalogue that a table of the connector's points on at: it has a column with an identifier.
+-- -> solutions | nil; nil, err
+local function catalogue_behind(relation, meta, prefix)
+  for lookup, targets in pairs(meta.nav) do
+    for target, navigation in pairs(targets) do
+      local detail, err
+      if target:sub(1, #prefix) == prefix then
+        detail, err = dynamics.table(target)
+        if not detail then
+          return nil, err
+        end
+      end
+      for column in pairs(detail and detail.columns or {}) do
+        if column:find("identifier", 1, true) then
+          return {
+            table = relation.referencing, key = meta.id, parent = relation.column,
+            navigation = relation.referenced_navigation, detail_lookup = lookup,
+            detail_navigation = navigation, detail = target, identifier = column,
+            detail_name = detail.name, columns = meta.columns, name = meta.name,
+          }
+        end
+      end
+    end
+  end
+  return nil
+end
+
 -- 1:N relationships of the opportunity into a table of the connector's that points on at a
 -- catalogue.
 local function find_solutions(prefix)
@@ -45,21 +72,13 @@ local function find_solutions(prefix)
   end
   for _, relation in ipairs(relations) do
     if relation.referencing:sub(1, #prefix) == prefix then
-      local meta = dynamics.table(relation.referencing)
-      for lookup, targets in pairs(meta and meta.nav or {}) do
-        for target, navigation in pairs(targets) do
-          local detail = target:sub(1, #prefix) == prefix and dynamics.table(target)
-          for column in pairs(detail and detail.columns or {}) do
-            if column:find("identifier", 1, true) then
-              return {
-                table = relation.referencing, key = meta.id, parent = relation.column,
-                navigation = relation.referenced_navigation, detail_lookup = lookup,
-                detail_navigation = navigation, detail = target, identifier = column,
-                detail_name = detail.name, columns = meta.columns, name = meta.name,
-              }
-            end
-          end
-        end
+      local meta, found
+      meta, err = dynamics.table(relation.referencing)
+      if meta then
+        found, err = catalogue_behind(relation, meta, prefix)
+      end
+      if found or err then
+        return found, err
       end
     end
   end

@@ -23,6 +23,7 @@ local M = {}
 ---  brakes.lua
 ---@field writes {at: integer, hash: string}[]|nil  of the last minutes, brakes.lua
 ---@field writing {values: table, tag: string}|nil  what is being written to the row, agreement.lua
+---@field agreed_ms integer|nil  when both sides agreed last
 ---@field customer string|nil  of a refused row: its account and contact as they were
 ---@field frozen string|nil  why nothing is written any more, until a person releases it
 ---@field orders table<string, any>|nil  field -> value that a person decided for both sides

@@ -8,10 +8,13 @@ local M = {}
 
 ---The handler of `report` jobs.
 ---@param payload {job: string, payload: table, kind: string, text: string}
-function M.job(payload)
+---@param meta {created_ms: integer}
+function M.job(payload, meta)
   local id = payload.job == "deal" and payload.payload.link
   local link = id and links.get(id)
-  if not link or not link.crm or link.state ~= "open" then
+  if not link or not link.crm or link.state ~= "open" or (link.intent and link.intent.crm) then
+    return true
+  elseif link.agreed_ms and link.agreed_ms > meta.created_ms then -- it went well since
     return true
   end
   local line = "Not synchronised: " .. payload.text
@@ -26,7 +29,7 @@ function M.job(payload)
   local ok
   ok, err = helper.read(turn)
   if not ok then
-    return nil, err
+    return err.kind == "absent" or nil, err
   end
   -- Not by helper.update: what failed may be the mapping, which that would ask again.
   ok, err = helper.write(turn, { to_crm = {}, failed = true }, { audit.cut(line, 500) })

@@ -60,7 +60,7 @@ end
 local function stale(link, ours, theirs)
   local function behind(seen, copy)
     local at = seen and seen.at and copy and text.ms(copy.updatedDateTime)
-    return at and at < seen.at
+    return at and at // 1000 < seen.at // 1000 -- some answers have no fractions
   end
   if not (behind(link.ours, ours) or behind(link.theirs, theirs)) then
     link.stale = nil

@@ -86,6 +86,10 @@ end
 ---A closed referral takes no edit any more: told, not sent (situation 11).
 function M.closed(plan)
   if next(plan.to_partner) and state.closed[plan.partner.state] then
+    plan.to_partner.crm_id = nil -- nobody's edit
+    if next(plan.to_partner) == nil then
+      return
+    end
     for name in pairs(plan.to_partner) do
       plan.stays.crm[name] = name ~= "state" or nil
     end

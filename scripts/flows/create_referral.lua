@@ -242,6 +242,19 @@ function M.invitation(ours, known, crm)
   return deal
 end
 
+-- Microsoft was not invited since our referral was closed meanwhile: then that is no failure.
+local function ours_closed(link)
+  local ours = partner_center.get(link.ours.id)
+  if not ours or ours.status ~= "Closed" then
+    return nil
+  end
+  if link.intent.partner.upgrade then
+    link.intent = nil
+    links.keep(link)
+  end
+  return { kind = "conflict", text = "the referral was closed meanwhile", closed = true }
+end
+
 ---Microsoft's copy, in an engagement that has none: intent -> POST.  Without an intent of ours
 ---before it, it is the upgrade of a deal that both sides know.  (suspends)
 ---@return table|nil theirs, table|nil err
@@ -256,7 +269,7 @@ function M.make_theirs(link, deal)
   local theirs
   theirs, err = partner_center.create(microsoft_body(deal, link.engagement))
   if not theirs then
-    return nil, err
+    return nil, err.kind == "remote" and ours_closed(link) or err
   end
   link.theirs = { id = theirs.id:lower(), tag = theirs.eTag }
   return theirs
@@ -354,11 +367,11 @@ local function send(turn, deal, crm)
   local theirs
   if deal.help then
     theirs, err = M.make_theirs(link, deal)
-    if not theirs then
+    if not theirs and not err.closed then
       return nil, err
     end
   end
-  return finish(turn, ours, theirs)
+  return finish(turn, ours, theirs, err and link.intent.partner.sent)
 end
 
 ---Sends a row that has no referral yet.  (suspends)
@@ -428,7 +441,7 @@ function M.resume(turn, intent)
       return wait
     end
     theirs, err = M.make_theirs(link, deal)
-    if not theirs then
+    if not theirs and (intent.upgrade or not err.closed) then
       return nil, err
     end
     turn.read.theirs = theirs

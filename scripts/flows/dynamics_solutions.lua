@@ -1,6 +1,7 @@
 -- Flow i, "Dynamics 365 Microsoft Solutions to Partner Center": a solution row that comes, goes
 -- or changes does not touch its opportunity, so this table's changes are read on their own and
 -- wake the deal they belong to.
+local brakes = require "brakes"
 local dynamics = require "dynamics"
 local facts = require "facts"
 local links = require "links"
@@ -26,7 +27,7 @@ local function agreed(link, row)
   return nil
 end
 
-local function keep_row(row, known)
+local function keep_row(row, known, wake)
   local s = known.solutions
   local parent = row["_" .. s.parent .. "_value"]
   local link = type(parent) == "string" and links.by_row(known.table, parent)
@@ -37,27 +38,27 @@ local function keep_row(row, known)
   local entry = known.catalogue.by_row[row["_" .. s.detail_lookup .. "_value"] or ""]
   local item = agreed(link, row[s.key])
   if not (item and entry and item.id == entry.id) then
-    links.wake(link, "solutions")
+    wake(link)
   end
 end
 
-local function keep_deleted(id)
+local function keep_deleted(id, wake)
   local link = math.tointeger(tonumber(host.store.mark_get("solution:" .. id)))
   if not link then
     return
   end
   host.store.mark_set("solution:" .. id, nil)
   if agreed(link, id) then
-    links.wake(link, "solutions")
+    wake(link)
   end
 end
 
-local function keep_page(page, known)
+local function keep_page(page, known, wake)
   for _, row in ipairs(page.rows) do
-    keep_row(row, known)
+    keep_row(row, known, wake)
   end
   for _, id in ipairs(page.deleted) do
-    keep_deleted(id)
+    keep_deleted(id, wake)
   end
   host.store.mark_set(MARK, page.next or page.delta)
 end
@@ -78,6 +79,18 @@ local function by_time(known, columns)
   return page
 end
 
+-- Wakes deals, each counted once a reading: a deleted row takes its solutions with it (rule 15).
+local function waker()
+  local count, counted = brakes.round "many_changes", {}
+  return function(link)
+    if not counted[link] then
+      counted[link] = true
+      count()
+    end
+    links.wake(link, "solutions")
+  end
+end
+
 ---The handler of the solutions' tick.
 ---@return integer|nil  again in that many ms
 function M.delta()
@@ -87,6 +100,7 @@ function M.delta()
   end
   local s = known.solutions
   local columns = { s.key, s.parent, s.detail_lookup }
+  local wake = waker()
   repeat
     local page
     page, err = dynamics.delta(s.table, columns, host.store.mark_get(MARK))
@@ -99,7 +113,7 @@ function M.delta()
     if not page then
       return nil, err
     end
-    keep_page(page, known)
+    keep_page(page, known, wake)
   until not page.next
   return math.floor((host.profile.settings.delta_seconds or 30) * 1000)
 end
