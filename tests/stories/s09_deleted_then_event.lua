@@ -1,0 +1,130 @@
+-- Situation 9: a seller deletes the opportunity, then an event comes.  The deletion stands, in
+-- whatever order the two are heard; a person can have the row made anew.
+local kit = require "commands.kit"
+
+local function delete(s, row)
+  s:act("delete", { table = "opportunity", id = row })
+end
+
+local function edit(s, deal)
+  s:act("edit", { id = deal, notes = "still going on" })
+end
+
+local function tombstone(t, s, deal)
+  t.eq(#kit.opportunities(s), 0, "opportunities")
+  t.eq(#kit.referrals(s), 1, "nothing is deleted on the other side")
+  t.eq(kit.referrals(s)[1].status, "Active")
+  t.eq(s:command_json("deal", { deal }).state, "deleted")
+  local deals = s:status().deals
+  t.eq({ deals.total, deals.deleted }, { 1, 1 }, "deals")
+  t.eq(s:status().queue.dead, 0, "dead letters")
+  kit.quiet(t, s)
+end
+
+local function deletion_first(t)
+  kit.started(function(s, deal, row)
+    delete(s, row)
+    s:rest()
+    tombstone(t, s, deal)
+    edit(s, deal)
+    s:rest()
+    tombstone(t, s, deal)
+  end)
+end
+
+-- The event tells of the deal before the CRM's changes are read.
+local function event_first(t)
+  kit.started(function(s, deal, row)
+    delete(s, row)
+    edit(s, deal)
+    kit.wait("the deletion to be noticed", function()
+      return s:command_json("deal", { deal }).state == "deleted"
+    end)
+    s:rest()
+    tombstone(t, s, deal)
+  end)
+end
+
+local function event_late(t)
+  kit.started(function(s, deal, row)
+    s:set("delivery_delay_ms", 1000)
+    edit(s, deal)
+    delete(s, row)
+    s:rest()
+    tombstone(t, s, deal)
+  end)
+end
+
+local function compared(t)
+  kit.started(function(s, deal, row)
+    s:set("lose_callbacks", true)
+    delete(s, row)
+    edit(s, deal)
+    s:command("sync", { "--all", "--apply" })
+    s:rest()
+    s:command("sync", { "--all", "--apply" })
+    s:rest()
+    tombstone(t, s, deal)
+  end)
+end
+
+local function closed_after(t)
+  kit.started(function(s, deal, row)
+    delete(s, row)
+    s:rest()
+    s:act("close", { id = deal, state = "lost" })
+    s:rest()
+    t.eq(#kit.opportunities(s), 0, "opportunities")
+    t.eq(s:command_json("deal", { deal }).state, "deleted")
+    kit.quiet(t, s)
+  end)
+end
+
+local function restored(t, s, deal, old)
+  t.has((s:command("deal", { "restore", deal })), "its row is made anew now")
+  s:rest()
+  local rows = kit.opportunities(s)
+  t.eq(#rows, 1, "opportunities")
+  t.ok(rows[1].id ~= old, "a new row")
+  t.eq({ rows[1].identifier, rows[1].notes, rows[1].sync }, { deal, "still going on", true })
+  t.eq(kit.referrals(s)[1].externalReferenceId, rows[1].id, "the referral names the new row")
+  kit.quiet(t, s)
+  kit.describe(s, rows[1].id, "from the new row")
+  s:rest()
+  t.eq(kit.referrals(s)[1].details.notes, "from the new row", "it is linked")
+  kit.quiet(t, s)
+end
+
+local function restore(t)
+  kit.started(function(s, deal, row)
+    delete(s, row)
+    edit(s, deal)
+    s:rest()
+    tombstone(t, s, deal)
+    restored(t, s, deal, row)
+  end)
+end
+
+-- The event made it a tombstone; the CRM's own news of the deletion comes after the restoring.
+local function restore_before_the_news(t)
+  kit.started(function(s, deal, row)
+    delete(s, row)
+    edit(s, deal)
+    kit.wait("the deletion to be noticed", function()
+      return s:command_json("deal", { deal }).state == "deleted"
+    end)
+    restored(t, s, deal, row)
+  end)
+end
+
+return function(t)
+  t.case("situation 9: deleted, then an event", function() deletion_first(t) end)
+  t.case("situation 9: the event is heard before the deletion", function() event_first(t) end)
+  t.case("situation 9: an edit from before the deletion is called back after it",
+    function() event_late(t) end)
+  t.case("situation 9: comparing both sides makes nothing anew", function() compared(t) end)
+  t.case("situation 9: the referral of a deleted row is closed", function() closed_after(t) end)
+  t.case("situation 9: a person has the row made anew", function() restore(t) end)
+  t.case("situation 9: made anew before the CRM's news of the deletion are read",
+    function() restore_before_the_news(t) end)
+end
