@@ -77,6 +77,7 @@ function M.first(crm, deal)
     local cut = type(made) == "string" and type(is) == "string" and made:sub(1, #is) == is
     base[name] = (field.to_crm == "update" and field.kind ~= "state" and not cut) and made or is
   end
+  base.state = state.made(deal.state) or crm.state
   return base
 end
 
@@ -94,6 +95,27 @@ function M.sent_as(sent, partner)
   base.visible = sent.visible or sent.help ~= nil
   base.state = "active"
   return base
+end
+
+---Solutions are rows of their own, so no tag of the deal's row guards them: what came or went while
+---we wrote is an edit, not part of the agreement.
+---@param plan Plan
+---@param crm table  canonical, as read after the write; its solutions become those agreed on
+---@return boolean  somebody edited them meanwhile
+function M.solutions(plan, crm)
+  local agreed = canonical.given(plan.to_crm.solutions) or plan.crm.solutions
+  if canonical.same(fields.by_name.solutions, agreed, crm.solutions) then
+    return false
+  end
+  local rows, out = {}, json.array {}
+  for _, item in ipairs(crm.solutions) do
+    rows[item.id:lower()] = item
+  end
+  for i, item in ipairs(agreed) do
+    out[i] = rows[item.id:lower()] or item
+  end
+  crm.solutions = out
+  return true
 end
 
 local SIDE = { crm = "the CRM", partner = "Partner Center" }

@@ -132,9 +132,10 @@ local function newest(audit)
 end
 
 ---What we are about to write as the newest audit line; saved with the link before it leaves.
-function M.announce(link, audit)
-  link.said = link.said or {}
-  link.said.next = newest(audit)
+---@param audit string  the text to come
+---@param read string|nil  the text as it is, which we know for ours
+function M.announce(link, audit, read)
+  link.said = { now = newest(read), next = newest(audit), at = host.now_ms() }
 end
 
 ---The row shows this audit text after our write.

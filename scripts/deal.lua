@@ -164,7 +164,7 @@ local function synchronise(turn)
   brakes.wrote(turn.link, write)
   record(turn, plan, lines)
   orders_done(turn.link)
-  if plan.half_way then
+  if agreement.solutions(plan, crm) or plan.half_way then
     links.wake(turn.link.id, "state")
   end
   return agreement.settle(turn.link, plan, crm, turns.partner_now(turn), true)
@@ -241,8 +241,12 @@ end
 local function keep_made(turn, made, deal)
   local link = turn.link
   link.ours.tag, link.restore = nil, nil -- until the CRM id is there, a retry looks at both sides
-  local base = made.later and agreement.first(made.deal, deal) or made.deal
-  local ok, err = agreement.keep(link, base, deal)
+  local base, there = made.deal, deal
+  if made.of then
+    base, there = agreement.first(made.deal, made.of), agreement.sent_as(made.of, deal)
+    there.state = made.of.state
+  end
+  local ok, err = agreement.keep(link, base, there)
   if not ok then
     return nil, err
   end
@@ -253,10 +257,12 @@ local function keep_made(turn, made, deal)
   turns.note_copies(turn)
   turns.say(turn, "partner_center_to_dynamics", "created",
     { row = link.crm.id, account = made.account_was, lines = made.lines })
-  if made.later then
-    links.wake(link.id, "created")
+  if not made.of then
+    return agreement.keep(link, base, turns.partner_now(turn))
   end
-  return agreement.keep(link, base, turns.partner_now(turn))
+  there.crm_id = link.crm.id
+  links.wake(link.id, "created")
+  return agreement.keep(link, base, there)
 end
 
 local function inward(turn)

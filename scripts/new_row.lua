@@ -209,7 +209,7 @@ local function resume(turn)
   end
   link.crm, link.intent = { table = known.table, id = intent.row }, nil
   rows.take(turn, row)
-  return { deal = canonical.from_crm(row, known), lines = {}, later = true }
+  return { deal = canonical.from_crm(row, known), lines = {}, of = intent.deal }
 end
 
 ---Makes the row of an inbound deal, with account, contact and solutions, all or nothing; resumes
@@ -217,8 +217,8 @@ end
 ---@param turn Turn
 ---@param deal table  canonical
 ---@param held {text: string}[]  what is told besides
----@return table|string|nil  {deal= canonical, lines=, account_was="found"|"created", later=};
----later: the row may have been edited since it was made; a word: it was not made
+---@return table|string|nil  {deal= canonical, lines=, account_was="found"|"created", of=};
+---of: what an earlier run made it of, either may have been edited since; a word: it was not made
 ---@return string|table|nil  why not, as text, or err
 function M.create(turn, deal, held)
   local link, known = turn.link, turn.known
@@ -244,6 +244,7 @@ function M.create(turn, deal, held)
     return nil, lines
   end
   local row
+  intent.deal = canonical.base(deal)
   row, err = make(turn, intent, changes)
   if not row then
     return nil, err

@@ -27,6 +27,13 @@ function M.known(partner)
   return partner == nil or not partner:find("/", 1, true)
 end
 
+local MADE = { new = "hold", active = "open" }
+
+---The CRM's word of a row that was just made for a referral; nil: it was closed by an action.
+function M.made(partner)
+  return MADE[partner]
+end
+
 -- A CRM row's state is one of: open, hold, won, lost, canceled.
 local HOLD, CANCELED = 2, 4
 local BY_STATECODE = { [0] = "open", [1] = "won", [2] = "lost" }

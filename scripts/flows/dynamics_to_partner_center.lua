@@ -109,18 +109,19 @@ function M.write(turn, plan)
   return true
 end
 
----Writes the CRM row's id back to the referral of an inbound deal.  (suspends)
+---Writes the CRM row's id back to the referral of an inbound deal, unless it is closed: that takes
+---no write any more.  (suspends)
 ---@param turn Turn
 ---@return true|nil, table|nil err
 function M.write_crm_id(turn)
   local read, id = turn.read, turn.link.crm.id
-  if canonical.given(read.ours.externalReferenceId) == id then
+  if canonical.given(read.ours.externalReferenceId) == id or read.ours.status == "Closed" then
     return true
   end
-  local err
-  read.ours, err = send(read.ours,
+  local ours, err = send(read.ours,
     { { op = "replace", path = fields.by_name.crm_id.path, value = id } }, false)
-  return read.ours and true, err
+  read.ours = ours or read.ours
+  return ours and true, err
 end
 
 return M

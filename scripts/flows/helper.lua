@@ -56,7 +56,7 @@ local function send(turn, changes)
   local link, known = turn.link, turn.known
   local said = changes[1].values and changes[1].values[known.columns.audit]
   if said then
-    brakes.announce(link, said)
+    brakes.announce(link, said, turn.row[known.columns.audit])
     links.edit(link.id, function(doc) doc.said = link.said end)
   end
   local done, changed, shown = dynamics.changes(changes, { rows.read_of(link.crm.id, known) })

@@ -134,7 +134,8 @@ return function(t)
     host.store.mark_set("accepted_ms", nil)
     local link = {}
     brakes.said(link, "2031-02-03 10:00 UTC  first")
-    brakes.announce(link, "2031-02-03 10:05 UTC  second\n2031-02-03 10:00 UTC  first")
+    brakes.announce(link, "2031-02-03 10:05 UTC  second\n2031-02-03 10:00 UTC  first",
+      "2031-02-03 10:00 UTC  first")
     t.ok(not brakes.stranger(link, "2031-02-03 10:05 UTC  second\n2031-02-03 10:00 UTC  first"))
     t.ok(brakes.stranger(link, "2031-02-03 10:05 UTC  third"))
   end)
