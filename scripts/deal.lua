@@ -295,6 +295,11 @@ local function inward(turn)
     return nil, err
   elseif made == "joined" then
     return true
+  elseif math.type(made) then
+    return made
+  elseif made == "removed" then
+    turn.link.intent = nil
+    return turns.rest(turn, "deleted", "the row was deleted in the CRM: left alone")
   elseif type(made) == "string" then
     return left_out(turn, err)
   end

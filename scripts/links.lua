@@ -23,6 +23,7 @@ local M = {}
 ---  brakes.lua
 ---@field writes {at: integer, hash: string}[]|nil  of the last minutes, brakes.lua
 ---@field writing {values: table, tag: string}|nil  what is being written to the row, agreement.lua
+---@field removed string|nil  the row that somebody deleted before its making was on record
 ---@field agreed_ms integer|nil  when both sides agreed last
 ---@field customer string|nil  of a refused row: its account and contact as they were
 ---@field frozen string|nil  why nothing is written any more, until a person releases it
@@ -46,7 +47,7 @@ end
 
 -- Members that others write while a turn waits for an answer; a turn's older copy of them must
 -- not come back.
-local OTHERS = { "polled", "orders" }
+local OTHERS = { "polled", "orders", "removed" }
 
 ---Saves a link as a turn holds it.
 function M.save(link)

@@ -13,6 +13,8 @@ local text = require "text"
 
 local M = {}
 
+local ASKED_MS = 1500 -- for a reading of the CRM's changes
+
 ---Which deals come in: the setting `inbound`.
 function M.inbound()
   return host.profile.settings.inbound or
@@ -180,6 +182,7 @@ end
 local function make(turn, intent, changes)
   local link, known = turn.link, turn.known
   link.crm = { table = known.table, id = intent.row }
+  intent.unsure = true
   link.intent = { crm = intent }
   local ok, err = links.keep(link)
   if not ok then
@@ -189,11 +192,21 @@ local function make(turn, intent, changes)
   if not done then
     if changed.kind == "conflict" then -- made already, or another deal made the account
       intent.clashes = (intent.clashes or 0) + 1
-      links.keep(link)
     end
+    intent.unsure = changed.kind == "net" or nil -- else it was refused whole
+    links.keep(link)
     return nil, changed
   end
   return rows.shown(shown)
+end
+
+-- The rows are not there: never made, or made and deleted by somebody since.  The CRM's changes,
+-- read once more, say which.
+local function ask_whether_deleted(link, intent)
+  intent.unsure = nil
+  host.queue.put { kind = "tick.opportunities", key = "tick:tick.opportunities", payload = {} }
+  local ok, err = links.keep(link)
+  return ok and ASKED_MS or nil, err
 end
 
 -- Goes on with an intent of an earlier run, if its rows were made.
@@ -202,9 +215,13 @@ local function resume(turn)
   local intent = link.intent and link.intent.crm
   if not intent then
     return false
+  elseif link.removed == intent.row then
+    return "removed"
   end
   local row, err = made_before(intent, known)
-  if not row then
+  if row == false and intent.unsure then
+    return ask_whether_deleted(link, intent)
+  elseif not row then
     return row, err
   end
   link.crm, link.intent = { table = known.table, id = intent.row }, nil
@@ -217,7 +234,8 @@ end
 ---@param turn Turn
 ---@param deal table  canonical
 ---@param held {text: string}[]  what is told besides
----@return table|string|nil  {deal= canonical, lines=, account_was="found"|"created", of=};
+---@return table|string|integer|nil  a number: again in that many ms;
+---{deal= canonical, lines=, account_was="found"|"created", of=};
 ---of: what an earlier run made it of, either may have been edited since; a word: it was not made
 ---@return string|table|nil  why not, as text, or err
 function M.create(turn, deal, held)

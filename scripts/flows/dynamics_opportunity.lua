@@ -77,6 +77,7 @@ local function keep_page(page, known, count)
   for _, id in ipairs(page.deleted) do
     local link = links.by_row(known.table, id)
     if link then
+      links.edit(link, function(doc) doc.removed = id:lower() end)
       count.deletions()
       links.wake(link, "delta", delay)
     end

@@ -109,8 +109,26 @@ local function calm(self)
   end
 end
 
-local function view(self)
+local function name_of(job)
+  return job.kind .. job.lane .. job.text
+end
+
+-- Dead letters by name: those of earlier courses are not this one's.
+local function dead(self)
+  local out = {}
+  for _, job in ipairs((self:look() or { dead = {} }).dead) do
+    out[name_of(job)] = true
+  end
+  return out
+end
+
+local function view(self, before)
   local now = self:look()
+  for i = #now.dead, 1, -1 do
+    if before[name_of(now.dead[i])] then
+      table.remove(now.dead, i)
+    end
+  end
   now.conflicts = json.decode((assert(self.place.host("conflicts", "--json"))))
   now.links = json.decode((assert(self.place.host "linked")))
   return now
@@ -122,12 +140,13 @@ end
 ---@return boolean good
 function M:run(steps, out)
   local all = self.people.new(self.place)
+  local before = dead(self)
   local ok, found = pcall(function()
     play(self, all, steps, out)
     calm(self)
     self:rest()
     check_still(self)
-    return self.judge.judge(all, view(self))
+    return self.judge.judge(all, view(self, before))
   end)
   if not ok then
     local text = type(found) == "table" and (found.text or json.encode(found)) or tostring(found)

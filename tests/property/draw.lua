@@ -153,21 +153,33 @@ local function wait(dice)
   return row[2] + dice:below(row[3] - row[2] + 1)
 end
 
+local function add(out, dice, kind, deal)
+  local step = { n = #out + 1, wait = wait(dice), kind = kind, deal = deal }
+  MAKE[kind](dice, step)
+  out[#out + 1] = step
+end
+
+function MAKE.make(dice, step)
+  step.origin, step.value = dice:row(ORIGINS)[2], 1000 * step.deal + dice:below(900) + 100000
+  step.currency, step.solutions = CURRENCIES[dice:below(3) + 1], solutions(dice)
+end
+
 ---@param seed integer
 ---@return Step[]
 function M.steps(seed)
   local dice = setmetatable({ state = seed * 0x2545F4914F6CDD1D }, Dice)
   local out, deals = {}, 1 + dice:row({ { 6, 0 }, { 2, 1 }, { 1, 2 } })[2]
+  if dice:below(3) == 0 then -- faults from the beginning: what is being made suffers most
+    add(out, dice, "net")
+  end
   for deal = 1, deals do
-    out[#out + 1] = { n = #out + 1, wait = wait(dice), kind = "make", deal = deal,
-      origin = dice:row(ORIGINS)[2], value = 1000 * deal + dice:below(900) + 100000,
-      currency = CURRENCIES[dice:below(3) + 1], solutions = solutions(dice) }
+    add(out, dice, "make", deal)
+  end
+  if dice:below(5) == 0 then
+    add(out, dice, "kill")
   end
   for _ = 1, 3 + dice:below(12) do
-    local step = { n = #out + 1, wait = wait(dice), kind = dice:row(STEPS)[2],
-      deal = 1 + dice:below(deals) }
-    MAKE[step.kind](dice, step)
-    out[#out + 1] = step
+    add(out, dice, dice:row(STEPS)[2], 1 + dice:below(deals))
   end
   return out
 end

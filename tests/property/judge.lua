@@ -71,12 +71,24 @@ local function replaced(edits, edit, from)
   return false
 end
 
+-- It took back what somebody had changed before: no change, for who looks later.
+local function taken_back(edits, edit, before)
+  for i = 1, before do
+    local first = edits[i]
+    if first.deal == edit.deal and first.field == edit.field and first.was == edit.value then
+      return true
+    end
+  end
+  return false
+end
+
 local function edit_kept(all, i, crm, partner, conflicts)
   local edit = all.edits[i]
   local field, value = edit.field, edit.value
   if crm[field] == value and partner[field] == value then
     return true
-  elseif replaced(all.edits, edit, i + 1) or listed(conflicts[field], field, value or "") then
+  elseif replaced(all.edits, edit, i + 1) or taken_back(all.edits, edit, i - 1) or
+    listed(conflicts[field], field, value or "") then
     return true
   end
   -- What the CRM has stays there: a closed referral takes no edit, a new one not yet.

@@ -4,10 +4,11 @@
  *
  *   loop net wire mapping watch   the floor io/, simulated
  *   disk steady dice trace        files in memory; the same again; chance; what happened
+ *   chunks keys                   scripts compiled once, the signer's key read once
  *   host practice                 the two sides
  *   run                           one world, forked
  *   shrink                        the fewest steps that still fail
- *   world.lua and its modules     the person who plays, and who judges
+ *   world.lua draw people course judge    makes it; steps; who acts; to the end; what must hold
  *
  * It must never wait, and never depend on what a run before it did.
  */
@@ -116,6 +117,7 @@ int main(int argc, char **argv)
 		return usage();
 	if (!run_prepare(&e)) {
 		fprintf(stderr, "cosell-world: %s\n", e.text);
+		run_end();
 		return 1;
 	}
 	int status = o.one ? single(&o) : many(&o);
