@@ -6,6 +6,8 @@ local stage = require "sim.stage"
 local M = {}
 
 local START_MS = 20000
+-- Many deals that change at once are what is measured here, no sign of trouble.
+local SETTINGS = { brake_percent = 0 }
 
 local function free_port()
   local listener = assert(host.serve { address = "127.0.0.1", port = 0,
@@ -33,7 +35,7 @@ end
 
 ---The practice environment and a host that is registered with it.
 function M.practice()
-  local s = kit.new { host = false }
+  local s = kit.new { host = false, settings = SETTINGS }
   M.start(s)
   kit.registered(s)
   return s
@@ -48,7 +50,7 @@ function M.alone(signed)
   local secret = host.crypto.sha256(host.random(32))
   s.hook = ("http://127.0.0.1:%d/callback/%s"):format(s.port, secret)
   assert(host.file.mkdir(s.profile))
-  assert(host.file.write(s.profile .. "/profile.lua", kit.profile_text(s, s.port)))
+  assert(host.file.write(s.profile .. "/profile.lua", kit.profile_text(s, s.port, SETTINGS)))
   assert(host.file.write(dir .. "/roots.pem", signed.roots, 0x180))
   for name, text in pairs { path_secret = secret, crm_secret = "none", partner_secret = "none",
     refresh_token = "none" } do
@@ -82,6 +84,12 @@ local function pss(pid)
   local text, err = host.file.read("/proc/" .. pid .. "/smaps_rollup")
   local kib = text and text:match("\nPss:%s+(%d+) kB")
   return assert(kib, err and err.text or "no Pss in smaps_rollup") / 1024
+end
+
+---The most memory that the host ever had resident, shared libraries too, in MiB.
+function M.peak(s)
+  local text = assert(host.file.read(("/proc/%d/status"):format(s.host:pid())))
+  return tonumber(text:match("\nVmHWM:%s+(%d+) kB")) / 1024
 end
 
 ---Proportional set sizes in MiB: the host, its mapping process.
