@@ -56,7 +56,7 @@ local function respell_members(t)
   local renamed
   for k, x in pairs(t) do
     local name = SPELLING[k] or SPELLING[k:lower()] or k
-    local value = respell(x)
+    local value = type(x) == "table" and respell(x) or x
     if LISTS[name] and value ~= json.null then value = M.list(value) end
     if name ~= k then
       renamed = renamed or {}

@@ -433,6 +433,9 @@ function M.resume(turn, intent)
   if not deal then
     return nil, err
   end
+  if intent.sent and not intent.upgrade then -- help that was chosen since is an upgrade of its own
+    deal.help = intent.sent.help
+  end
   if deal.help and not theirs then
     local wait = look_wait()
     if intent.step == "theirs" and wait > 0 and not intent.looked then
