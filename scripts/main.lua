@@ -20,6 +20,7 @@ M.jobs = {
   deal = deal.reconcile,
   order = orders.job,
   report = report.job,
+  solution = dynamics_solutions.recheck,
   sweep = sweep.job,
   ["tick.start"] = start.check,
   ["tick.webhook"] = webhook_registration.check,

@@ -37,9 +37,24 @@ local function keep_row(row, known, wake)
   host.store.mark_set("solution:" .. row[s.key], tostring(link))
   local entry = known.catalogue.by_row[row["_" .. s.detail_lookup .. "_value"] or ""]
   local item = agreed(link, row[s.key])
-  if not (item and entry and item.id == entry.id) then
+  if item and entry and item.id == entry.id then
+    return
+  elseif links.get(link).engagement then
     wake(link)
+  else -- it may just be being sent: behind that, in its lane, it is known whether this is news
+    host.queue.put { kind = "solution", lane = "link:" .. link, key = "solution:" .. row[s.key],
+      payload = { link = link, row = row[s.key], id = entry and entry.id } }
   end
+end
+
+---The handler of `solution` jobs: a row that came while its deal was being sent for the first time.
+---@param payload {link: integer, row: string, id: string|nil}
+function M.recheck(payload)
+  local item = agreed(payload.link, payload.row)
+  if not item or item.id ~= payload.id then
+    links.wake(payload.link, "solutions")
+  end
+  return true
 end
 
 local function keep_deleted(id, wake)
