@@ -51,7 +51,8 @@ local function bulk_deletion(t)
       s:act("delete", { table = "opportunity", id = o.id })
     end
     s:rest()
-    t.eq(pause_of(s), "many_deletions")
+    -- their solution rows go with them: whichever of the two tables is read first tells
+    t.ok(pause_of(s):find("^many_"), "paused: " .. pause_of(s))
     t.eq(s:status().deals.deleted or 0, 0, "none is given up yet")
   end)
 end
