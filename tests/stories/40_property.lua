@@ -97,12 +97,24 @@ local function there(place)
   return out
 end
 
+-- A deal that vanishes before its row is made is looked for during half an hour: too long for real
+-- time; the simulated world plays that.
+local function lasting(steps)
+  local out = {}
+  for _, step in ipairs(steps) do
+    if step.act ~= "vanish" then
+      out[#out + 1] = step
+    end
+  end
+  return out
+end
+
 local function scenario(s, seed)
   local place, said = place_of(s), {}
   local way = course.new(beside(place, there(place)),
     { draw = draw, judge = judge, people = people })
   way:rest()
-  local good = way:run(draw.steps(seed), function(text) said[#said + 1] = text end)
+  local good = way:run(lasting(draw.steps(seed)), function(text) said[#said + 1] = text end)
   if not good then
     error({ check = ("seed %d:\n%s"):format(seed, table.concat(said)) }, 0)
   end
