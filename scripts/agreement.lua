@@ -158,7 +158,7 @@ function M.settle(link, plan, crm, partner, written)
     end
   end
   link.mapped, link.waits = plan.mapped, plan.waits
-  link.writing = nil
+  link.writing, link.restore = nil, nil
   return M.keep(link, crm, partner)
 end
 

@@ -176,7 +176,8 @@ end
 local function is_foreign(turn)
   local named = canonical.given(turn.read.ours.externalReferenceId)
   local own = turn.link.crm.id
-  if not text.is_guid(named) or named:lower() == own or turn.link.adopted then
+  if not text.is_guid(named) or named:lower() == own or turn.link.adopted or
+    turn.link.restore then
     return false
   end
   local _, base = agreement.bases(turn.link)
@@ -240,7 +241,7 @@ end
 -- The row is made: the bases, then its id at Partner Center.
 local function keep_made(turn, made, deal)
   local link = turn.link
-  link.ours.tag, link.restore = nil, nil -- until the CRM id is there, a retry looks at both sides
+  link.ours.tag = nil -- until the CRM id is there, a retry looks at both sides
   local base, there = made.deal, deal
   if made.of then
     base, there = agreement.first(made.deal, made.of), agreement.sent_as(made.of, deal)
@@ -254,6 +255,7 @@ local function keep_made(turn, made, deal)
   if not ok then
     return nil, closed_meanwhile(turn, err)
   end
+  link.restore = nil -- the old row's id is not named any more
   turns.note_copies(turn)
   turns.say(turn, "partner_center_to_dynamics", "created",
     { row = link.crm.id, account = made.account_was, lines = made.lines })
