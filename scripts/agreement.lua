@@ -178,9 +178,28 @@ function M.sent(link, plan, partner)
   return M.keep(link, crm_base, partner_base)
 end
 
----On the record before the row is written: what, over which version.
-function M.writing(link, values, tag)
-  link.writing = { values = values, tag = tag }
+-- The conflicts in which this side's value is overwritten.
+local function overwritten(conflicts, side)
+  local out = json.array {}
+  for _, c in ipairs(conflicts) do
+    if c.kept ~= side then
+      out[#out + 1] = c
+    end
+  end
+  return out
+end
+
+---Puts conflicts on the list that `cosell conflicts` shows.
+function M.list(link, conflicts)
+  for _, c in ipairs(conflicts or {}) do
+    host.store.note_add(link.id, "conflict", c)
+  end
+end
+
+---On the record before the row is written: what, over which version, and what is lost by it.
+---@param conflicts table[]
+function M.writing(link, values, tag, conflicts)
+  link.writing = { values = values, tag = tag, conflicts = overwritten(conflicts, "crm") }
   return links.edit(link.id, function(doc) doc.writing = link.writing end)
 end
 
@@ -210,33 +229,71 @@ function M.written(link, tag, crm, crm_base, partner_base)
   end
 end
 
----On the record before anything is sent: the lines, the conflicts, and the tag of the referral they
----are sent to.
+-- What of the announced was taken for certain, the referral having this tag: a write moves it.
+local function taken(pending, tag)
+  if pending and pending.tag == tag then
+    return pending.earlier
+  end
+  return pending
+end
+
+---On the record before anything is sent: the lines, what is lost by it, and the tag of the referral
+---it is sent to.  What was taken before stays apart, in case that this is never sent.
 ---@param lines string[]
 ---@param conflicts table[]
 function M.announce(link, lines, conflicts, tag)
-  link.pending = { lines = lines, conflicts = conflicts, tag = tag }
+  local before = taken(link.pending, tag)
+  if before then
+    before.tag, before.earlier = nil, nil
+  end
+  link.pending = { lines = lines, conflicts = overwritten(conflicts, "partner"), tag = tag,
+    earlier = before }
   return links.keep(link)
 end
 
 ---The service has refused for certain what was announced; what an earlier turn announced, and was
 ---taken, stays.
----@param before table|nil  link.pending before
-function M.take_back(link, before, tag)
-  link.pending = before and before.tag ~= tag and before or nil
+function M.take_back(link, tag)
+  link.pending = taken(link.pending, tag)
   return links.keep(link)
 end
 
----What was announced by an earlier turn and whose write was taken (the tag moved on), until a turn
----has written it to the row; of a write that was not taken nothing is said.
----@return string[] lines, table[] conflicts
+---The lines that an earlier turn announced and whose write was taken, until a turn has written them
+---to the row; of a write that was not taken nothing is said.
+---@return string[]
 function M.announced(link, tag)
-  local pending, lines, conflicts = link.pending, json.array {}, {}
-  if pending and pending.tag ~= tag then
-    table.move(pending.lines, 1, #pending.lines, 1, lines)
-    table.move(pending.conflicts or {}, 1, #(pending.conflicts or {}), 1, conflicts)
+  local pending = taken(link.pending, tag)
+  local lines = pending and pending.lines or {}
+  return table.move(lines, 1, #lines, 1, json.array {})
+end
+
+---What an earlier turn overwrote, and broke off before it could list it, is listed now, whatever
+---comes of this turn.
+---@param tag string  of the referral as it is now
+function M.list_taken(link, tag)
+  local pending = taken(link.pending, tag)
+  if pending and pending.conflicts and #pending.conflicts > 0 then
+    M.list(link, pending.conflicts)
+    pending.conflicts = nil
+    links.edit(link.id, function(doc) doc.pending = link.pending end)
   end
-  return lines, conflicts
+end
+
+---The same of the row.
+---@param tag string  of the row as it is now
+---@param crm table  canonical, as it is now
+function M.list_written(link, tag, crm)
+  local writing = link.writing
+  if not writing or writing.tag == tag or not writing.conflicts then
+    return
+  end
+  for _, c in ipairs(writing.conflicts) do
+    if took(fields.by_name[c.field], crm[c.field], canonical.given(writing.values[c.field])) then
+      M.list(link, { c })
+    end
+  end
+  writing.conflicts = nil
+  links.edit(link.id, function(doc) doc.writing = writing end)
 end
 
 return M

@@ -46,10 +46,8 @@ local function closed_meanwhile(turn, err)
 end
 
 local function write_partner(turn, plan, lines)
-  local tag, before = turn.read.ours.eTag, turn.link.pending
-  local conflicts = json.array(table.move(plan.conflicts, 1, #plan.conflicts, #plan.earlier + 1,
-    table.move(plan.earlier, 1, #plan.earlier, 1, {})))
-  local ok, err = agreement.announce(turn.link, lines, conflicts, tag)
+  local tag = turn.read.ours.eTag
+  local ok, err = agreement.announce(turn.link, lines, plan.conflicts, tag)
   if not ok then
     return nil, err
   end
@@ -57,7 +55,7 @@ local function write_partner(turn, plan, lines)
   if not ok then
     err = closed_meanwhile(turn, err)
     if err.untaken then
-      agreement.take_back(turn.link, before, tag)
+      agreement.take_back(turn.link, tag)
     end
     return nil, err
   end
@@ -71,7 +69,7 @@ local function write_crm(turn, plan, lines)
   local change = { to_crm = plan.to_crm, move = plan.crm_move, extra = plan.extra,
     reason = plan.partner.reason }
   if next(plan.to_crm) then
-    agreement.writing(turn.link, plan.to_crm, turn.tag)
+    agreement.writing(turn.link, plan.to_crm, turn.tag, plan.conflicts)
   end
   local crm, err = helper.update(turn, change, lines)
   if crm or err.code ~= CURRENCY_LOCKED or not plan.to_crm.currency then
@@ -84,11 +82,7 @@ local function write_crm(turn, plan, lines)
 end
 
 local function record(turn, plan, lines)
-  for _, list in ipairs { plan.earlier, plan.conflicts } do
-    for _, c in ipairs(list) do
-      host.store.note_add(turn.link.id, "conflict", c)
-    end
-  end
+  agreement.list(turn.link, plan.conflicts)
   for _, line in ipairs(lines) do
     turns.note(turn, line)
   end
@@ -202,8 +196,11 @@ local function read_both(turn)
     return nil, nil, true
   end
   turns.note_copies(turn)
+  agreement.list_taken(link, turn.read.ours.eTag)
   ok, err = helper.read(turn)
-  if not ok and err.kind == "absent" then
+  if ok and link.writing then
+    agreement.list_written(link, turn.tag, canonical.from_crm(turn.row, turn.known))
+  elseif not ok and err.kind == "absent" then
     if brakes.deletion() then
       return nil, nil, turns.paused(turn, brakes.on().why)
     end

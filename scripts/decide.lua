@@ -99,8 +99,7 @@ end
 
 -- The lines for the seller, in the order they should be read.
 function M.lines(turn, plan)
-  local lines
-  lines, plan.earlier = agreement.announced(turn.link, turn.read.ours.eTag)
+  local lines = agreement.announced(turn.link, turn.read.ours.eTag)
   local function add(head, said)
     if said ~= "" then
       lines[#lines + 1] = head .. said

@@ -17,7 +17,8 @@ local M = {}
 ---@field intent table|nil   what we are about to create (rules 8, 9)
 ---@field told {hash: string}|nil   what the seller was last told
 ---@field polled table<string, string>|nil   referral -> tag that the poll has woken it for
----@field pending {lines: string[], tag: string}|nil  announced, see agreement.lua
+---@field pending {lines: string[], conflicts: table[], tag: string|nil, earlier: table|nil}|nil
+---  announced, see agreement.lua
 ---@field mapped table<string, string>|nil  the mapping's last answers for `update`
 ---@field said {now: string|nil, next: string|nil, at: integer|nil}|nil  our newest audit line,
 ---  brakes.lua

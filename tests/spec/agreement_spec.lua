@@ -120,30 +120,58 @@ return function(t)
 
   t.case("what_was_announced_is_told_only_if_its_write_was_taken", function()
     local link = new_link()
-    local lines, conflicts = { "Sent: notes" }, { { field = "notes" } }
+    local lines = { "Sent: notes" }
     local function announced(tag)
-      return { agreement.announced(link, tag) }
+      return agreement.announced(link, tag)
     end
-    agreement.announce(link, lines, conflicts, '"tag-1"')
+    agreement.announce(link, lines, {}, '"tag-1"')
     t.eq(links.get(link.id).pending.lines, lines, "on the record before it leaves")
-    t.eq(announced '"tag-1"', { {}, {} }, "the tag did not move: not taken")
-    agreement.announce(link, lines, conflicts, '"tag-1"')
-    t.eq(announced '"tag-2"', { lines, conflicts })
-    t.eq(announced '"tag-3"', { lines, conflicts }, "until a turn has written it to the row")
-    local before = link.pending
+    t.eq(announced '"tag-1"', {}, "the tag did not move: not taken")
+    agreement.announce(link, lines, {}, '"tag-1"')
+    t.eq(announced '"tag-2"', lines)
+    t.eq(announced '"tag-3"', lines, "until a turn has written it to the row")
     agreement.announce(link, { "Sent: name" }, {}, '"tag-3"')
-    agreement.take_back(link, before, '"tag-3"')
-    t.eq(announced '"tag-3"', { lines, conflicts }, "what was taken earlier stays")
-    agreement.announce(link, lines, conflicts, '"tag-1"')
-    agreement.take_back(link, nil, '"tag-1"')
+    t.eq(announced '"tag-3"', lines, "taken, whatever becomes of the next")
+    agreement.take_back(link, '"tag-3"')
+    t.eq(announced '"tag-3"', lines, "what was taken earlier stays")
+    link.pending = nil
+    agreement.announce(link, lines, {}, '"tag-1"')
+    agreement.take_back(link, '"tag-1"')
     t.eq(links.get(link.id).pending, nil)
-    t.eq(announced '"tag-2"', { {}, {} }, "refused for certain")
+    t.eq(announced '"tag-2"', {}, "refused for certain")
+  end)
+
+  t.case("what_a_broken_off_turn_overwrote_is_listed_once", function()
+    local link = new_link()
+    local function listed()
+      local out = {}
+      for i, note in ipairs(host.store.note_list(link.id, "conflict", 10)) do
+        out[i] = note.doc.field
+      end
+      return out
+    end
+    local conflicts = { { field = "name", kept = "crm", crm = "A", partner = "B" },
+      { field = "notes", kept = "partner", crm = "C", partner = "D" } }
+    agreement.announce(link, {}, conflicts, '"tag-1"')
+    agreement.writing(link, { notes = "D" }, 'W/"1"', conflicts)
+    link = links.get(link.id)
+    agreement.list_taken(link, '"tag-1"')
+    agreement.list_written(link, 'W/"1"', { notes = "C" })
+    t.eq(listed(), {}, "neither was taken")
+    agreement.list_taken(link, '"tag-2"')
+    t.eq(listed(), { "name" }, "what Partner Center had is overwritten")
+    agreement.list_written(link, 'W/"2"', { notes = "D" })
+    t.eq(#listed(), 2, "and what the row had")
+    link = links.get(link.id)
+    agreement.list_taken(link, '"tag-3"')
+    agreement.list_written(link, 'W/"3"', { notes = "D" })
+    t.eq(#listed(), 2, "once")
   end)
 
   t.case("what_the_row_got_before_a_turn_broke_off_is_nobodys_edit", function()
     local link = new_link()
     local function bases(tag, crm)
-      agreement.writing(link, { notes = "theirs", name = "Plant 2" }, 'W/"1"')
+      agreement.writing(link, { notes = "theirs", name = "Plant 2" }, 'W/"1"', {})
       local crm_base, partner_base = deal(), deal()
       agreement.written(link, tag, crm, crm_base, partner_base)
       return { crm_base.notes, partner_base.notes, crm_base.name }
