@@ -105,6 +105,20 @@ local function restore(t)
   end)
 end
 
+-- The write of the new row's id to the referral does not come through at first: until it has, the
+-- referral names the old row, and is ours all the same.
+local function restored_in_trouble(t, trouble)
+  kit.started(function(s, deal, row)
+    delete(s, row)
+    edit(s, deal)
+    s:rest()
+    tombstone(t, s, deal)
+    trouble.method, trouble.path, trouble.count = "PATCH", "/referrals/", 1
+    s:fault("partner", trouble)
+    restored(t, s, deal, row)
+  end)
+end
+
 -- The event made it a tombstone; the CRM's own news of the deletion comes after the restoring.
 local function restore_before_the_news(t)
   kit.started(function(s, deal, row)
@@ -125,6 +139,10 @@ return function(t)
   t.case("situation 9: comparing both sides makes nothing anew", function() compared(t) end)
   t.case("situation 9: the referral of a deleted row is closed", function() closed_after(t) end)
   t.case("situation 9: a person has the row made anew", function() restore(t) end)
+  t.case("situation 9: made anew, the referral changes at the same moment",
+    function() restored_in_trouble(t, { status = 412 }) end)
+  t.case("situation 9: made anew, the answer of the referral is lost",
+    function() restored_in_trouble(t, { drop = "after" }) end)
   t.case("situation 9: made anew before the CRM's news of the deletion are read",
     function() restore_before_the_news(t) end)
 end
