@@ -1,9 +1,11 @@
 -- cosell conflicts: values that lost when both sides had changed one field.  They stay listed until
--- a person takes a side, or says that what stands is right.
+-- a person takes a side, or says that what stands is right.  Below them the deals that were changed
+-- each time they were to be written (rule 7): their sides differ until the next change or a retry.
 local fields = require "fields"
 local find = require "find"
 local links = require "links"
 local orders = require "orders"
+local retry = require "commands.retry"
 local sides = require "sides"
 local table_text = require "table_text"
 local words = require "words"
@@ -47,17 +49,42 @@ function M.lines(cmd, c, with_name)
     table_text.cut(side("lost", lost), width) }
 end
 
+-- Deals given up after the last round, as entries that have no number: nobody lost yet.
+local function given_up(link)
+  local out = {}
+  for _, job in ipairs(retry.dead(link and "link:" .. link)) do
+    local id = job.why == "conflict" and math.tointeger(tonumber(job.lane:match("^link:(%d+)$")))
+    if id then
+      out[#out + 1] = { deal = id, name = find.name(id, links.get(id) or {}), rounds = job.attempt,
+        at_ms = job.due_ms, text = job.text }
+    end
+  end
+  return out
+end
+
+local function show_given_up(cmd, c)
+  table_text.out(cmd, { table_text.cut(("   -  %s: changed at each of %d tries to write it"):format(
+    c.name, c.rounds), table_text.width(cmd)) })
+  table_text.out(cmd, table_text.wrap(cmd, "      ", c.text .. "; cosell retry " .. c.deal))
+end
+
 local function show(cmd, link, as_json)
-  local list = conflicts_of(link)
+  local list, left = conflicts_of(link), given_up(link)
   if as_json then
-    cmd.out(json.encode(list) .. "\n")
+    cmd.out(json.encode(table.move(left, 1, #left, #list + 1, list)) .. "\n")
     return 0
-  elseif #list == 0 then
+  elseif #list + #left == 0 then
     cmd.out("no conflicts\n")
     return 0
   end
   for i = #list, 1, -1 do
     table_text.out(cmd, M.lines(cmd, list[i], true))
+  end
+  for _, c in ipairs(left) do
+    show_given_up(cmd, c)
+  end
+  if #list == 0 then
+    return 0
   end
   cmd.out("\ncosell conflicts take crm|partner NUMBER   both sides get this side's value\n" ..
     "cosell conflicts drop NUMBER               what stands is right\n")

@@ -9,7 +9,9 @@ local M = { help = "try again now what failed for good", where = "host",
 
 local PAGE = 500
 
--- Every dead letter, or those of one lane.
+---Every dead letter, or those of one lane.
+---@param lane string|nil
+---@return table[] jobs
 local function dead(lane)
   local out, after = json.array {}, 0
   repeat
@@ -23,6 +25,7 @@ local function dead(lane)
   until #page < PAGE
   return out
 end
+M.dead = dead
 
 local function deal_of(job)
   local id = math.tointeger(tonumber(job.lane:match("^link:(%d+)$")))
