@@ -32,15 +32,16 @@ WRAPS := $(WRAPPED:%=-Wl,--wrap=%)
 LIBS_MAPPER = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lseccomp
 
 BASE := buf clock crypto crypto_cert err log world
-IO := child frames http_answer http_call http_client http_conn http_gate http_request http_server loop \
-	watch wire
+IO := child frames http_answer http_call http_client http_conn http_crowd http_gate http_request \
+	http_server loop watch wire
 STORE := db docs json_text links migrations private_file queue queue_many runs state_file stmt \
 	vault
 REMOTE := answer gate inbox oauth oauth_wire remote remote_set remote_url verify verify_url
 SCRIPT := api api_child api_control api_crypto api_docs api_file api_host api_http api_kit api_rows \
 	api_serve api_store commands files generation json json_lex json_value json_write mapper \
 	mapper_frame profile reload task ticks vm vm_err vm_libs
-APP := app cli control endpoints here process record retry sched site
+APP := app cli control endpoints here process record refusals retry \
+	sched site
 MAPPER := files lock main
 
 HOST_FILES := $(BASE:%=base/%) $(IO:%=io/%) $(STORE:%=store/%) $(REMOTE:%=remote/%) \
@@ -114,7 +115,7 @@ format:
 	$(Q)clang-format -i $$(find host tests -name '*.[ch]')
 bench: deps
 	$(Q)vendor/install bench
-	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper
+	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests
 	$(Q)tests/bench/run $(T) $(ONLY)
 mutants: deps
 	$(Q)tests/mutants/run $(ONLY)

@@ -9,6 +9,7 @@
  *   process        loop, world and signals, for every way of running
  *   site           all of one profile, and the round: tasks, commit, release
  *   endpoints      a profile's remotes, sign-in and callback listener
+ *   refusals       callbacks that were not taken, in the log
  *   sched          due jobs become tasks; what becomes of them
  *   retry          the retry table: the kind of an error decides
  *   record         what a run leaves behind
@@ -75,6 +76,7 @@
  *   loop           the one wait: rounds, timers, descriptors, signals
  *   http_server    an HTTP listener
  *   http_conn      one of its connections
+ *   http_crowd     all of them: how many, whose, and who goes
  *   http_gate      the strict grammar in front of it
  *   http_call      reading a call
  *   http_client    requests by curl

@@ -9,6 +9,8 @@ local text = require "text"
 
 local M = {}
 
+-- Of one address, where no proxy is in front.
+local PER_ADDRESS = 32
 local CA_HOST = "3psostorageacct.blob.core.windows.net"
 local PORTAL = "https://partner.microsoft.com/dashboard/referrals/"
 
@@ -23,9 +25,17 @@ M.rows = {
   { "listen.port", "integer", 8080, "restart", "the port", least = 0, most = 65535 },
   { "listen.path_secret", "ref", nil, "restart", "the secret part of the callback path" },
   { "listen.public_url", "url", nil, "reload", "how Partner Center reaches this host" },
-  { "listen.max_connections", "integer", 256, "restart", "connections at once", least = 1 },
-  { "listen.deadline_s", "integer", 10, "restart", "seconds for one callback", least = 1 },
-  { "listen.max_body", "integer", 262144, "restart", "bytes of one callback", least = 1024 },
+  { "listen.max_connections", "integer", 256, "restart", "connections at once", least = 1,
+    most = 65536 },
+  { "listen.max_per_address", "integer", nil, "restart",
+    "connections of one address; 0: no limit; default: 32, none on loopback (behind a proxy)",
+    least = 0, most = 65536 },
+  { "listen.deadline_s", "integer", 10, "restart", "seconds for one callback", least = 1,
+    most = 600 },
+  { "listen.idle_s", "integer", 5, "restart", "seconds between two on one connection", least = 1,
+    most = 600 },
+  { "listen.max_body", "integer", 262144, "restart", "bytes of one callback", least = 1024,
+    most = 16777216 },
 
   { "crm.url", "origin", nil, "restart", "address of the organisation", needed = true },
   { "crm.audience", "string", nil, "restart", "what a token is asked for; default: from the url" },
@@ -64,12 +74,22 @@ M.rows = {
     least = 0 },
   { "partner_center.budget_s", "integer", 60, "restart", "seconds of the budget", least = 1 },
 
-  { "callbacks.certificate_hosts", "strings", { CA_HOST }, "restart",
+  { "callbacks.certificate_hosts", "hosts", { CA_HOST }, "restart",
     "hosts from which a callback's certificate may come" },
   { "callbacks.roots", "ref", nil, "restart", "roots that certificate must lead to" },
   { "callbacks.organization", "string", "Microsoft Corporation", "restart", "its issuer" },
   { "callbacks.practice_origin", "origin", nil, "restart",
     "where the practice environment's certificates are; stage \"sandbox\" alone" },
+  { "callbacks.max_waiting", "integer", 64, "restart",
+    "callbacks that wait for a certificate; more get 503", least = 1, most = 4096 },
+  { "callbacks.fetches_at_once", "integer", 4, "restart", "certificates fetched at once",
+    least = 1, most = 32 },
+  { "callbacks.fetches_per_minute", "integer", 30, "restart", "certificates fetched in a minute",
+    least = 1, most = 10000 },
+  { "callbacks.fetch_s", "integer", 5, "restart", "seconds for a certificate", least = 1,
+    most = 60 },
+  { "callbacks.max_certificate", "integer", 65536, "restart", "bytes of a certificate",
+    least = 1024, most = 1048576 },
 
   { "limits.mapping_deadline_ms", "integer", 1000, "reload", "milliseconds for one question",
     least = 10, most = 60000 },
@@ -214,6 +234,10 @@ local function check_together(profile, values, report)
   if values["callbacks.practice_origin"] and values.stage ~= "sandbox" then
     report("callbacks.practice_origin", "is for stage \"sandbox\" alone")
   end
+  local origin = values["callbacks.practice_origin"]
+  if origin and not origin:match("^http://127%.0%.0%.1:%d+/?$") then
+    report("callbacks.practice_origin", "is http://127.0.0.1:PORT and nothing else")
+  end
   local no_listener = values.stage == "staging" -- which only polls
   if given_at(profile, "listen.path_secret") == nil and not no_listener then
     report("listen.path_secret", "is missing: " .. row_of["listen.path_secret"][5])
@@ -293,11 +317,18 @@ local function group(v, prefix)
   return out
 end
 
+local function per_address(v)
+  local given = v "listen.max_per_address"
+  local address = v "listen.address"
+  return given or (address == "::1" or checks.is_loopback(address)) and 0 or PER_ADDRESS
+end
+
 local function listen_of(where, v)
   return {
     address = v "listen.address", port = v "listen.port",
     path_secret = reference(where, v "listen.path_secret"),
-    max_connections = v "listen.max_connections", deadline_ms = v "listen.deadline_s" * 1000,
+    max_connections = v "listen.max_connections", max_per_address = per_address(v),
+    deadline_ms = v "listen.deadline_s" * 1000, idle_ms = v "listen.idle_s" * 1000,
     max_body = v "listen.max_body",
   }
 end
@@ -309,6 +340,9 @@ local function callbacks_of(where, v)
     practice_origin = origin and without_slash(origin),
     roots = reference(where, v "callbacks.roots"),
     organization = v "callbacks.organization",
+    max_waiting = v "callbacks.max_waiting", max_fetching = v "callbacks.fetches_at_once",
+    max_fetches = v "callbacks.fetches_per_minute", fetch_ms = v "callbacks.fetch_s" * 1000,
+    max_certificate = v "callbacks.max_certificate",
     job_kind = "event",
   }
 end

@@ -48,6 +48,17 @@ local function check_strings(value)
   end
 end
 
+-- As they are compared: byte for byte, without a scheme, a port or a path.
+local function check_hosts(value)
+  local bad = check_strings(value)
+  for _, name in ipairs(not bad and value or {}) do
+    if not name:match("^[a-z0-9][a-z0-9.-]*[a-z0-9]$") or name:find("..", 1, true) then
+      return ("holds %q, which is no host name in small letters"):format(name)
+    end
+  end
+  return bad
+end
+
 local function check_names(value)
   if type(value) ~= "table" then return "is a table of names" end
   for _, v in pairs(value) do
@@ -61,7 +72,7 @@ local function check_string(value)
 end
 
 --- By type of row: check(value, row) -> what is wrong, or nil.
-return {
+local M = {
   string = check_string,
   zone = function(value)
     local known = value == "UTC" or type(value) == "string" and value:match("^[+-]%d%d:?%d%d$")
@@ -93,6 +104,13 @@ return {
     return bad
   end,
   ref = check_ref,
-  strings = check_strings,
+  hosts = check_hosts,
   names = check_names,
 }
+
+--- Is this the name or number of this very machine?
+---@param address string
+---@return boolean
+M.is_loopback = loopback
+
+return M

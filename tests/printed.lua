@@ -19,6 +19,7 @@ local WORDS = {
   { "%d+ ms", "N ms" },
   { "up %d+ s", "up N s" },
   { "port %d+", "port N" },
+  { "127%.0%.0%.1:%d+", "127.0.0.1:N" },
   { "%d+ taken", "N taken" },
   { "%d+ waiting", "N waiting" },
 }

@@ -6,6 +6,7 @@
  */
 #include "app/endpoints.h"
 
+#include "app/refusals.h"
 #include "base/buf.h"
 #include "base/crypto.h"
 #include "io/http_server.h"
@@ -23,6 +24,9 @@ struct endpoints {
 	struct inbox *inbox;
 	struct http_server *http;
 	char *path;
+	char *practice_origin; /* NULL: none */
+	struct refusals refusals;
+	uint64_t strangers; /* calls of other paths */
 };
 
 /* ---- timers for the remotes ---- */
@@ -160,8 +164,25 @@ static bool make_remotes(struct endpoints *x, const struct profile *p, struct er
 static void on_callback(void *ctx, struct http_call *call)
 {
 	struct endpoints *x = ctx;
-	if (!inbox_take(x->inbox, call))
-		http_call_answer(call, 404, NULL, 0, "", 0);
+	if (inbox_take(x->inbox, call))
+		return;
+	x->strangers++;
+	http_call_answer(call, 401, NULL, 0, NULL, 0); /* as for any other who is not proved */
+}
+
+static void on_stored(void *ctx)
+{
+	struct endpoints *x = ctx;
+	refusals_end(&x->refusals);
+	x->env.stored(x->env.ctx);
+}
+
+static void on_refused(void *ctx, bool unproved, const struct err *why)
+{
+	struct endpoints *x = ctx;
+	struct inbox_state in;
+	inbox_state(x->inbox, &in);
+	refusals_note(&x->refusals, unproved, in.rejected_in_a_row, why);
 }
 
 static bool make_path(struct endpoints *x, const struct profile *p, struct err *e)
@@ -187,7 +208,13 @@ static bool make_verify(struct endpoints *x, const struct profile *p, struct err
 	const struct verify_config c = {.hosts = (const char *const *)p->callbacks.hosts,
 					.practice_origin = p->callbacks.practice_origin,
 					.roots = roots.data,
-					.organization = p->callbacks.organization};
+					.organization = p->callbacks.organization,
+					.max_waiting = p->callbacks.max_waiting,
+					.max_fetching = p->callbacks.max_fetching,
+					.max_fetches = p->callbacks.max_fetches,
+					.fetch_ms = p->callbacks.fetch_ms,
+					.max_certificate = p->callbacks.max_certificate};
+	x->practice_origin = xstrdup(p->callbacks.practice_origin);
 	x->verify = verify_new(x->env.world, &c);
 	buf_free(&roots);
 	return true;
@@ -200,14 +227,18 @@ static bool make_listener(struct endpoints *x, const struct profile *p, struct e
 	const struct inbox_config ic = {.path = x->path,
 					.job_kind = p->callbacks.job_kind,
 					.verify = x->verify,
-					.stored = x->env.stored,
-					.ctx = x->env.ctx};
+					.stored = on_stored,
+					.refused = on_refused,
+					.ctx = x};
 	const struct http_server_config hc = {.address = p->listen.address,
 					      .port = p->listen.port,
 					      .methods = "POST",
+					      .other_method = 401,
 					      .max_body = p->listen.max_body,
 					      .max_connections = p->listen.max_connections,
-					      .deadline_ms = p->listen.deadline_ms};
+					      .max_per_address = p->listen.max_per_address,
+					      .deadline_ms = p->listen.deadline_ms,
+					      .idle_ms = p->listen.idle_ms};
 	x->inbox = inbox_new(x->env.db, x->env.queue, &ic);
 	x->http = http_server_new(x->env.loop, &hc, on_callback, x, e);
 	return x->http || err_add(e, "listen");
@@ -220,6 +251,7 @@ struct endpoints *endpoints_new(const struct endpoints_env *env, const struct pr
 {
 	struct endpoints *x = NEW(struct endpoints);
 	x->env = *env;
+	x->refusals.world = env->world;
 	bool called = profile_ref_given(&p->listen.path_secret);
 	if (make_remotes(x, p, e) && (!called || make_path(x, p, e)) &&
 	    (!called || !listen || make_listener(x, p, e)))
@@ -246,6 +278,7 @@ void endpoints_free(struct endpoints *x)
 	if (x->path)
 		crypto_wipe(x->path, strlen(x->path));
 	free(x->path);
+	free(x->practice_origin);
 	free(x);
 }
 
@@ -263,6 +296,11 @@ struct remotes *endpoints_remotes(struct endpoints *x)
 const char *endpoints_path(const struct endpoints *x)
 {
 	return x->path;
+}
+
+const char *endpoints_practice(const struct endpoints *x)
+{
+	return x->practice_origin;
 }
 
 int endpoints_port(const struct endpoints *x)
@@ -286,6 +324,28 @@ static void add_remote(struct buf *b, const struct remote_state *r)
 	buf_addc(b, '}');
 }
 
+static void add_callbacks(const struct endpoints *x, struct buf *b)
+{
+	struct inbox_state in;
+	struct verify_state v;
+	inbox_state(x->inbox, &in);
+	verify_state(x->verify, &v);
+	buf_addf(b, ",\"stored\":%llu,\"rejected\":%llu,\"refused\":%llu,\"strangers\":%llu",
+		 (unsigned long long)in.stored, (unsigned long long)in.rejected,
+		 (unsigned long long)in.refused, (unsigned long long)x->strangers);
+	buf_addf(b, ",\"good\":%llu,\"bad\":%llu,\"unknown\":%llu,\"bad_in_a_row\":%llu",
+		 (unsigned long long)v.good, (unsigned long long)v.bad,
+		 (unsigned long long)v.unknown, (unsigned long long)in.rejected_in_a_row);
+	if (in.rejected_in_a_row > 0) {
+		buf_adds(b, ",\"why\":");
+		buf_add_json(b, x->refusals.why.text, strlen(x->refusals.why.text));
+	}
+	if (x->practice_origin) {
+		buf_adds(b, ",\"practice_only\":");
+		buf_add_json(b, x->practice_origin, strlen(x->practice_origin));
+	}
+}
+
 void endpoints_status(struct endpoints *x, struct buf *json)
 {
 	struct remote_state r;
@@ -296,19 +356,7 @@ void endpoints_status(struct endpoints *x, struct buf *json)
 		add_remote(json, &r);
 	}
 	buf_addf(json, "],\"callbacks\":{\"port\":%d", endpoints_port(x));
-	if (x->inbox) {
-		struct inbox_state in;
-		struct verify_state v;
-		inbox_state(x->inbox, &in);
-		verify_state(x->verify, &v);
-		buf_addf(json,
-			 ",\"stored\":%llu,\"rejected\":%llu,\"refused\":%llu,\"good\":%llu,"
-			 "\"bad\":%llu,"
-			 "\"unknown\":%llu,\"bad_in_a_row\":%llu",
-			 (unsigned long long)in.stored, (unsigned long long)in.rejected,
-			 (unsigned long long)in.refused, (unsigned long long)v.good,
-			 (unsigned long long)v.bad, (unsigned long long)v.unknown,
-			 (unsigned long long)v.bad_in_a_row);
-	}
+	if (x->inbox)
+		add_callbacks(x, json);
 	buf_addc(json, '}');
 }

@@ -30,7 +30,9 @@ void endpoints_pause(struct endpoints *x); /* accept no more callbacks */
 
 struct remotes *endpoints_remotes(struct endpoints *x);
 const char *endpoints_path(const struct endpoints *x); /* "/callback/SECRET", or NULL */
-int endpoints_port(const struct endpoints *x);         /* 0: no listener */
+/* The origin besides https from which certificates may come: for practice only; or NULL. */
+const char *endpoints_practice(const struct endpoints *x);
+int endpoints_port(const struct endpoints *x); /* 0: no listener */
 /* "remotes":[...],"callbacks":{...} appended (no braces around). */
 void endpoints_status(struct endpoints *x, struct buf *json);
 

@@ -388,6 +388,9 @@ void site_address(const struct site *s, struct buf *out)
 			 port);
 	else
 		buf_adds(out, "no callbacks");
+	const char *practice = endpoints_practice(s->endpoints);
+	if (practice)
+		buf_addf(out, "; practice only: certificates of %s are believed", practice);
 }
 
 int site_generation(const struct site *s)

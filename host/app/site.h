@@ -37,7 +37,8 @@ bool site_round(struct site *s); /* the loop's hook: true if there is more to do
 void site_reload(struct site *s);
 void site_stop(struct site *s); /* no new work; hooks.idle when nothing runs any more */
 struct control *site_control(struct site *s); /* NULL before ready */
-/* "callbacks on http://127.0.0.1:8080/callback/..." (the secret left out), or "no callbacks". */
+/* "callbacks on http://127.0.0.1:8080/callback/..." (the secret left out), or "no callbacks"; and
+ * "practice only" if certificates may come from the practice environment. */
 void site_address(const struct site *s, struct buf *out);
 int site_generation(const struct site *s);
 

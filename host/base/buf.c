@@ -190,7 +190,7 @@ void buf_add_json(struct buf *b, const char *s, size_t n)
 	const unsigned char *p = (const unsigned char *)s;
 	buf_addc(b, '"');
 	for (size_t i = 0; i < n;) {
-		size_t len = utf8_length(p + i, n - i);
+		size_t len = p[i] != '\0' ? utf8_length(p + i, n - i) : 0;
 		if (len == 0) {
 			buf_adds(b, "\xef\xbf\xbd");
 			len = 1;

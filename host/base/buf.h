@@ -35,7 +35,8 @@ char *buf_take(struct buf *b); /* hands over the bytes ("" if empty), leaves b e
 void buf_free(struct buf *b);
 void buf_wipe(struct buf *b); /* overwrites, then frees: for secrets */
 
-/* b as a JSON string literal with quotes, appended. Invalid UTF-8 becomes U+FFFD. */
+/* b as a JSON string literal with quotes, appended. Invalid UTF-8 becomes U+FFFD, and
+ * so does a NUL: no JSON reader here takes one. */
 void buf_add_json(struct buf *b, const char *s, size_t n);
 
 #endif

@@ -52,6 +52,7 @@ void http_conn_cut(struct http_conn *c)
 static const char *reason(int status)
 {
 	switch (status) {
+	case 401: return "Unauthorized";
 	case 405: return "Method Not Allowed";
 	case 408: return "Request Timeout";
 	case 413: return "Content Too Large";
@@ -76,6 +77,9 @@ void http_conn_refuse(struct http_conn *c, int status)
 {
 	struct buf b = {0};
 	int fd = bufferevent_getfd(c->bev);
+	if (status == 405 && c->other_method != 0) {
+		status = c->other_method;
+	}
 	buf_addf(&b, "HTTP/1.1 %d %s\r\nContent-Length: 0\r\nConnection: close\r\n", status,
 		 reason(status));
 	if (status == 405) {

@@ -32,6 +32,9 @@ struct http_conn {
 	bool cut;         /* we shut it down; evhttp will find out */
 	bool moving;      /* our own change of the input buffer */
 	int64_t since_us; /* when this state, or the present request, began */
+	int other_method; /* the status of a refusal for it */
+	bool known;       /* whose it is: the address is that of the peer */
+	unsigned char address[16];
 	LIST_ENTRY(http_conn) link;
 };
 

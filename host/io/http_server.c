@@ -1,5 +1,5 @@
 /*
- * An HTTP listener on evhttp.  Owns the connections' records and the calls that wait for their
+ * An HTTP listener on evhttp.  Owns the crowd of connections and the calls that wait for their
  * answer.  A gate (http_gate) sees every byte before evhttp does: evhttp gets one sound request at
  * a time, what follows it waits here, and a doubtful head is answered and closed without it.
  *
@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/http_call.h"
-#include "io/http_conn.h"
+#include "io/http_crowd.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -22,6 +22,7 @@
 #include <event2/listener.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -29,13 +30,16 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
 	SWEEP_MS = 100,
 	LINGER_MS = 1000, /* after a refusal: time for the peer to read it */
 	WRITE_MS = 60000, /* for the peer to take a whole answer */
 	WARN_EVERY_US = 10 * 1000 * 1000,
+	FOR_OTHERS = 64, /* descriptors: state, remotes, children, control */
 };
 
 struct http_server {
@@ -50,10 +54,11 @@ struct http_server {
 	void *ctx;
 	bool paused;
 	bool full;         /* not accepting until a place or a descriptor is free */
+	int spare;         /* a descriptor for bad times, or -1 */
 	int64_t warned_us; /* of a failed accept */
 	bool in_handler;
 	bool doomed;
-	LIST_HEAD(conn_list, http_conn) conns;
+	struct http_crowd crowd;
 	LIST_HEAD(held_list, http_call) calls;
 	LIST_ENTRY(http_server) link;
 };
@@ -61,47 +66,22 @@ struct http_server {
 /* The one thing the library gives no argument for is a failed accept. */
 static LIST_HEAD(server_list, http_server) all_servers;
 
-static void forget(struct http_conn *c)
+/* One descriptor is kept for bad times.  When there is no other, it is the rest of the program's,
+ * and nothing is accepted until it is here again. */
+static bool take_spare(struct http_server *s)
 {
-	LIST_REMOVE(c, link);
-	http_conn_free(c);
+	if (s->spare < 0) {
+		s->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	}
+	return s->spare >= 0;
 }
 
-static void prune(struct http_server *s)
+static void drop_spare(struct http_server *s)
 {
-	struct http_conn *next = NULL;
-	for (struct http_conn *c = LIST_FIRST(&s->conns); c != NULL; c = next) {
-		next = LIST_NEXT(c, link);
-		if (http_conn_let_go(c) && c->state != HTTP_CONN_HELD) {
-			forget(c);
-		}
+	if (s->spare >= 0) {
+		(void)close(s->spare);
 	}
-}
-
-static int count_open(const struct http_server *s)
-{
-	int n = 0;
-	struct http_conn *c = NULL;
-	LIST_FOREACH(c, &s->conns, link)
-	{
-		n += !c->cut;
-	}
-	return n;
-}
-
-static struct http_conn *oldest_unfinished(const struct http_server *s)
-{
-	struct http_conn *oldest = NULL;
-	struct http_conn *c = NULL;
-	LIST_FOREACH(c, &s->conns, link)
-	{
-		bool unfinished =
-			!c->cut && (c->state == HTTP_CONN_READING || c->state == HTTP_CONN_REFUSED);
-		if (unfinished && (oldest == NULL || c->since_us < oldest->since_us)) {
-			oldest = c;
-		}
-	}
-	return oldest;
+	s->spare = -1;
 }
 
 static void stop_accepting(struct http_server *s)
@@ -110,27 +90,30 @@ static void stop_accepting(struct http_server *s)
 	(void)evconnlistener_disable(s->listener);
 }
 
-/* A place for one more: the oldest connection without a whole request goes. */
-static void make_place(struct http_server *s)
+static void accept_again(struct http_server *s)
 {
-	prune(s);
-	if (count_open(s) < s->config.max_connections) {
-		return;
-	}
-	struct http_conn *oldest = oldest_unfinished(s);
-	if (oldest != NULL) {
-		http_conn_cut(oldest);
-	} else {
-		stop_accepting(s); /* all are being answered; the sweep goes on when one is done */
+	if (s->full && !s->paused && http_crowd_has_place(&s->crowd) && take_spare(s)) {
+		s->full = false;
+		(void)evconnlistener_enable(s->listener);
 	}
 }
 
 static struct bufferevent *on_connection(struct event_base *base, void *arg)
 {
 	struct http_server *s = arg;
-	make_place(s); /* before the new one is in the list: it has no callbacks yet */
+	/* before the new one is in the list: it has no callbacks yet */
+	if (!http_crowd_make_place(&s->crowd)) {
+		stop_accepting(s); /* all are being answered; the sweep goes on when one is done */
+	} else if (http_crowd_is_thick(&s->crowd)) {
+		stop_accepting(s); /* in a moment: those who were cut hold descriptors still */
+		loop_timer_set(s->resume, 0);
+	}
 	struct http_conn *c = http_conn_new(base, s->methods, s->config.max_body, s);
-	LIST_INSERT_HEAD(&s->conns, c, link);
+	c->other_method = s->config.other_method;
+	http_crowd_add(&s->crowd, c);
+	if (s->config.max_per_address > 0) {
+		loop_timer_set(s->resume, 0); /* its descriptor is known only then */
+	}
 	return c->bev;
 }
 
@@ -153,6 +136,8 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
 		log_warn("cannot accept on port %d: %s", http_server_port(s), strerror(errno));
 	}
 	stop_accepting(s); /* else the loop would run at full speed until a descriptor is free */
+	drop_spare(s);
+	(void)http_crowd_cut_one(&s->crowd); /* who has sent nothing whole holds one of them */
 }
 
 static void sweep_conn(const struct http_server *s, struct http_conn *c, int64_t now_us)
@@ -188,17 +173,15 @@ static void on_sweep(void *arg)
 	struct http_server *s = arg;
 	struct http_conn *c = NULL;
 	int64_t now_us = clock_mono_us();
-	prune(s);
-	LIST_FOREACH(c, &s->conns, link)
+	http_crowd_prune(&s->crowd);
+	http_crowd_settle(&s->crowd);
+	LIST_FOREACH(c, &s->crowd.conns, link)
 	{
 		if (!c->cut) {
 			sweep_conn(s, c, now_us);
 		}
 	}
-	if (s->full && !s->paused && count_open(s) < s->config.max_connections) {
-		s->full = false;
-		(void)evconnlistener_enable(s->listener);
-	}
+	accept_again(s);
 	loop_timer_set(s->sweep, SWEEP_MS);
 }
 
@@ -222,12 +205,18 @@ static void on_resume(void *arg)
 {
 	struct http_server *s = arg;
 	struct http_conn *next = NULL;
-	for (struct http_conn *c = LIST_FIRST(&s->conns); c != NULL && !s->doomed; c = next) {
+	http_crowd_prune(&s->crowd);
+	http_crowd_settle(&s->crowd);
+	for (struct http_conn *c = LIST_FIRST(&s->crowd.conns); c != NULL && !s->doomed; c = next) {
 		next = LIST_NEXT(c, link);
 		if (c->state == HTTP_CONN_READING && http_conn_has_early(c) &&
 		    !http_conn_let_go(c)) {
 			http_conn_resume(c);
 		}
+	}
+	accept_again(s);
+	if (http_crowd_is_thick(&s->crowd)) {
+		loop_timer_set(s->resume, 1);
 	}
 	if (s->doomed) {
 		really_free(s);
@@ -239,7 +228,7 @@ static struct http_conn *conn_of(struct http_server *s, struct evhttp_request *r
 	struct bufferevent *bev =
 		evhttp_connection_get_bufferevent(evhttp_request_get_connection(req));
 	struct http_conn *c = NULL;
-	LIST_FOREACH(c, &s->conns, link)
+	LIST_FOREACH(c, &s->crowd.conns, link)
 	{
 		if (c->bev == bev) {
 			return c;
@@ -363,9 +352,23 @@ static struct evconnlistener *listen_on(struct event_base *base, const char *add
 	return l;
 }
 
+/* As many as there are descriptors for, beside those of everything else. */
+static int fitting(int connections)
+{
+	struct rlimit r;
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == RLIM_INFINITY ||
+	    http_crowd_descriptors(connections) + FOR_OTHERS <= (int64_t)r.rlim_cur) {
+		return connections;
+	}
+	int64_t fit = (int64_t)r.rlim_cur - http_crowd_descriptors(0) - FOR_OTHERS;
+	log_warn("%lld open files are allowed: at most %lld connections at once, not %d",
+		 (long long)r.rlim_cur, (long long)(fit > 1 ? fit : 1), connections);
+	return fit > 1 ? (int)fit : 1;
+}
+
 static void set_defaults(struct http_server_config *c)
 {
-	c->max_connections = c->max_connections > 0 ? c->max_connections : 256;
+	c->max_connections = fitting(c->max_connections > 0 ? c->max_connections : 256);
 	c->deadline_ms = c->deadline_ms > 0 ? c->deadline_ms : 10000;
 	c->idle_ms = c->idle_ms > 0 ? c->idle_ms : 5000;
 }
@@ -405,6 +408,10 @@ struct http_server *http_server_new(struct loop *l, const struct http_server_con
 	s->config.address = NULL; /* lives only as long as this call */
 	s->config.methods = NULL;
 	set_defaults(&s->config);
+	s->crowd.most = s->config.max_connections;
+	s->crowd.most_per_address = s->config.max_per_address;
+	s->spare = -1;
+	(void)take_spare(s);
 	set_up_evhttp(s);
 	LIST_INSERT_HEAD(&all_servers, s, link);
 	s->resume = loop_timer_new(l, on_resume, s);
@@ -441,10 +448,13 @@ static void really_free(struct http_server *s)
 	}
 	LIST_REMOVE(s, link);
 	evhttp_free(s->http); /* the listener and all connections too */
-	while (!LIST_EMPTY(&s->conns)) {
-		forget(LIST_FIRST(&s->conns));
+	while (!LIST_EMPTY(&s->crowd.conns)) {
+		struct http_conn *c = LIST_FIRST(&s->crowd.conns);
+		LIST_REMOVE(c, link);
+		http_conn_free(c);
 	}
 	/* NOLINTEND(clang-analyzer-unix.Malloc) */
+	drop_spare(s);
 	loop_timer_free(s->resume);
 	loop_timer_free(s->sweep);
 	free(s->methods);

@@ -1,7 +1,7 @@
 /*
  * An HTTP/1.1 listener on libevent's evhttp, made strict: a cap on connections (the oldest one
  * without a whole request goes), a total deadline for a request to arrive, one Content-Length, one
- * Host, no doubtful head (400 and close).  A request is held until it is answered, which may be
+ * Host, no doubtful head (400 and close).  Without descriptors it waits, and leaves one to others.  A request is held until it is answered, which may be
  * much later: that is how "commit, then answer" is done.
  */
 #ifndef IO_HTTP_SERVER_H
@@ -19,8 +19,10 @@ struct http_server_config {
 	const char *address; /* "127.0.0.1" */
 	int port;            /* 0: any free one */
 	const char *methods; /* "GET POST"; others get 405 */
+	int other_method;    /* what others get instead; 0 = 405 */
 	size_t max_body;     /* bytes; larger gets 413 */
-	int max_connections; /* 0 = 256 */
+	int max_connections; /* 0 = 256; fewer if descriptors are few */
+	int max_per_address; /* 0: as many as come; a proxy in front is one address */
 	int deadline_ms;     /* for a whole request to arrive; 0 = 10,000 */
 	int idle_ms;         /* keep-alive; 0 = 5,000 */
 };

@@ -25,6 +25,7 @@ struct inbox {
 	char *path, *job_kind;
 	struct verify *verify;
 	void (*stored)(void *ctx);
+	void (*refused)(void *ctx, bool unproved, const struct err *why);
 	void *ctx;
 	struct held *first;
 	struct inbox_state state;
@@ -46,16 +47,28 @@ static void answer_retry(struct http_call *c)
 	http_call_answer(c, 503, later, 1, NULL, 0);
 }
 
-static void refuse(struct inbox *b, struct http_call *c)
+static void refuse(struct inbox *b, struct http_call *c, const struct err *why)
 {
 	b->state.refused++;
+	if (why && b->refused)
+		b->refused(b->ctx, false, why);
 	answer_retry(c);
 }
 
-static void reject(struct inbox *b, struct http_call *c)
+static void reject(struct inbox *b, struct http_call *c, const struct err *why)
 {
 	b->state.rejected++;
+	b->state.rejected_in_a_row++;
+	if (b->refused)
+		b->refused(b->ctx, true, why);
 	http_call_answer(c, 401, NULL, 0, NULL, 0);
+}
+
+static void reject_for(struct inbox *b, struct http_call *c, const char *why)
+{
+	struct err e;
+	err_set(&e, ERR_DATA, "%s", why);
+	reject(b, c, &e);
 }
 
 /* ---- the row ---- */
@@ -72,7 +85,7 @@ static void round_over(void *arg, bool ok)
 			if (b->stored)
 				b->stored(b->ctx);
 		} else {
-			refuse(b, h->call);
+			refuse(b, h->call, NULL); /* the round's end is told by whom it is */
 		}
 	}
 	free(h);
@@ -111,7 +124,7 @@ static void store(struct held *h)
 		return;
 	}
 	hold_end(b, h);
-	refuse(b, h->call);
+	refuse(b, h->call, &e);
 	free(h);
 }
 
@@ -119,17 +132,17 @@ static void verified(void *arg, enum verdict v, const struct err *why)
 {
 	struct held *h = arg;
 	struct inbox *b = h->inbox;
-	(void)why;
 	if (b && v == VERDICT_GOOD) {
+		b->state.rejected_in_a_row = 0;
 		store(h);
 		return;
 	}
 	if (b) {
 		hold_end(b, h);
 		if (v == VERDICT_BAD)
-			reject(b, h->call);
+			reject(b, h->call, why);
 		else
-			refuse(b, h->call);
+			refuse(b, h->call, why);
 	}
 	free(h);
 }
@@ -175,13 +188,12 @@ static void hold(struct inbox *b, struct http_call *c)
 
 bool inbox_take(struct inbox *b, struct http_call *c)
 {
-	static const struct web_header post[] = {{"Allow", "POST"}};
 	if (!same_path(b, http_call_target(c)))
 		return false;
 	if (strcmp(http_call_method(c), "POST") != 0)
-		http_call_answer(c, 405, post, 1, NULL, 0);
+		reject_for(b, c, "a callback is a POST");
 	else if (!heads_once(c))
-		reject(b, c);
+		reject_for(b, c, "a header stands there twice");
 	else
 		hold(b, c);
 	return true;
@@ -198,6 +210,7 @@ struct inbox *inbox_new(struct db *d, struct queue *q, const struct inbox_config
 	b->job_kind = xstrdup(c->job_kind);
 	b->verify = c->verify;
 	b->stored = c->stored;
+	b->refused = c->refused;
 	b->ctx = c->ctx;
 	return b;
 }
@@ -209,7 +222,7 @@ void inbox_free(struct inbox *b)
 	while (b->first) {
 		struct held *h = b->first;
 		hold_end(b, h);
-		refuse(b, h->call);
+		refuse(b, h->call, NULL);
 		h->inbox = NULL;
 	}
 	crypto_drop(&b->path);

@@ -1,7 +1,7 @@
 /*
  * Callbacks of one site: path secret, signature, row on disk, then 200.  503 with Retry-After when
- * it cannot be stored; an empty 401 for everything that is not proved to come from whom we trust;
- * 405 for another method.  A call for another path is not taken (its listener answers 404).
+ * it cannot be stored or its certificate not be had; an empty 401 for everything else that is not
+ * proved to come from whom we trust.  A call for another path is not taken.
  */
 #ifndef REMOTE_INBOX_H
 #define REMOTE_INBOX_H
@@ -17,6 +17,8 @@ struct inbox_config {
 	const char *job_kind;  /* kind of the row, e.g. "event"; payload = {"body": <text>} */
 	struct verify *verify; /* NULL: unsigned callbacks are accepted (never from a profile) */
 	void (*stored)(void *ctx); /* a row was put: look at the queue */
+	/* no, by 401 or 503, and why: for the log alone. May be NULL. */
+	void (*refused)(void *ctx, bool unproved, const struct err *why);
 	void *ctx;
 };
 struct inbox *inbox_new(struct db *d, struct queue *q, const struct inbox_config *c);
@@ -26,6 +28,7 @@ void inbox_free(struct inbox *b); /* calls still held get 503; before the http_s
 
 struct inbox_state {
 	uint64_t stored, rejected, refused; /* 200, 401, 503 */
+	uint64_t rejected_in_a_row;         /* since one was last proved */
 };
 void inbox_state(const struct inbox *b, struct inbox_state *out);
 

@@ -17,14 +17,15 @@
 
 enum {
 	USUAL_WAITING = 64,
-	MOST_ENTRIES = 64,
-	MOST_FETCHING = 4,
-	MOST_FETCHES = 30, /* a minute */
+	MOST_ENTRIES = 64, /* more than are ever fetched at once */
+	MOST_FETCHING = 32,
+	USUAL_FETCHING = 4,
+	USUAL_FETCHES = 30, /* a minute */
 	MINUTE_MS = 60 * 1000,
 	BAD_FOR_MS = 60 * 1000,
 	GOOD_FOR_MS = 24 * 3600 * 1000,
-	FETCH_TIMEOUT_MS = 5000,
-	MOST_CERTIFICATE = 64 * 1024,
+	USUAL_FETCH_MS = 5000,
+	USUAL_CERTIFICATE = 64 * 1024,
 	MOST_SIGNATURE = 2048 /* letters */
 };
 
@@ -36,7 +37,7 @@ struct entry {
 	struct crypto_cert *cert; /* checked; NULL: none that is any good */
 	enum verdict otherwise;   /* without a certificate: what is said until then */
 	struct err why;
-	int64_t until_ms; /* the outcome is believed till then */
+	int64_t from_ms, until_ms; /* the outcome is believed so long */
 	struct web_call *fetch;
 	struct waiter *first, **last;
 };
@@ -54,7 +55,8 @@ struct verify {
 	const struct world *world;
 	char **hosts;
 	char *origin, *roots, *organization;
-	int most_waiting;
+	int most_waiting, most_fetching, most_fetches, fetch_ms;
+	size_t most_certificate;
 	struct entry *entries;
 	int nentries, waiting, fetching;
 	int64_t minute_ms; /* when the minute of `fetches` began */
@@ -73,10 +75,6 @@ static void tell(struct verify *v, verify_done *done, void *arg, enum verdict ve
 		v->state.bad++;
 	else
 		v->state.unknown++;
-	if (verdict == VERDICT_BAD)
-		v->state.bad_in_a_row++;
-	else if (verdict == VERDICT_GOOD)
-		v->state.bad_in_a_row = 0;
 	done(arg, verdict, why);
 }
 
@@ -177,12 +175,13 @@ static bool fetch_allowed(struct verify *v)
 		v->minute_ms = now;
 		v->fetches = 0;
 	}
-	return v->fetching < MOST_FETCHING && v->fetches < MOST_FETCHES;
+	return v->fetching < v->most_fetching && v->fetches < v->most_fetches;
 }
 
 static void settle_bad(struct entry *n, enum verdict otherwise, const struct err *why)
 {
 	int64_t now = WORLD_NOW(n->verify->world);
+	n->from_ms = now;
 	n->until_ms = now + BAD_FOR_MS;
 	n->otherwise = otherwise;
 	n->why = *why;
@@ -199,7 +198,8 @@ static void settle_bad(struct entry *n, enum verdict otherwise, const struct err
 static void settle_good(struct entry *n, struct crypto_cert *cert)
 {
 	int64_t end = crypto_cert_not_after_ms(cert);
-	n->until_ms = WORLD_NOW(n->verify->world) + GOOD_FOR_MS;
+	n->from_ms = WORLD_NOW(n->verify->world);
+	n->until_ms = n->from_ms + GOOD_FOR_MS;
 	if (n->until_ms > end)
 		n->until_ms = end;
 	crypto_cert_free(n->cert);
@@ -243,8 +243,8 @@ static bool fetch(struct entry *n, struct err *why)
 	bool plain = strncmp(n->url, "https://", 8) != 0;
 	struct web_request rq = {.method = "GET",
 				 .url = n->url,
-				 .timeout_ms = FETCH_TIMEOUT_MS,
-				 .max_answer = MOST_CERTIFICATE,
+				 .timeout_ms = v->fetch_ms,
+				 .max_answer = v->most_certificate,
 				 .plain_ok = plain};
 	if (!fetch_allowed(v))
 		return err_set(why, ERR_BUSY, "too many certificates were asked for");
@@ -310,12 +310,19 @@ static void wait_for(struct entry *n, const struct verify_in *in, struct buf *si
 	n->verify->waiting++;
 }
 
+/* Not for ever after the clock was set back. */
+static bool is_believed(const struct entry *n)
+{
+	int64_t now = WORLD_NOW(n->verify->world);
+	return now >= n->from_ms && now < n->until_ms;
+}
+
 static void with_signature(struct verify *v, const struct verify_in *in, struct buf *signature,
 			   verify_done *done, void *arg)
 {
 	struct err why = {0};
 	struct entry *n = find_entry(v, in->certificate_url);
-	if (n && !n->fetch && WORLD_NOW(v->world) < n->until_ms) {
+	if (n && !n->fetch && is_believed(n)) {
 		enum verdict verdict = judge(n, signature, in->body, in->len, &why);
 		tell(v, done, arg, verdict, &why);
 		return;
@@ -346,6 +353,22 @@ void verify_check(struct verify *v, const struct verify_in *in, verify_done *don
 
 /* ---- the whole ---- */
 
+static int usual(int given, int otherwise)
+{
+	return given > 0 ? given : otherwise;
+}
+
+static void set_limits(struct verify *v, const struct verify_config *c)
+{
+	v->most_waiting = usual(c->max_waiting, USUAL_WAITING);
+	v->most_fetching = usual(c->max_fetching, USUAL_FETCHING);
+	if (v->most_fetching > MOST_FETCHING)
+		v->most_fetching = MOST_FETCHING;
+	v->most_fetches = usual(c->max_fetches, USUAL_FETCHES);
+	v->fetch_ms = usual(c->fetch_ms, USUAL_FETCH_MS);
+	v->most_certificate = c->max_certificate > 0 ? c->max_certificate : USUAL_CERTIFICATE;
+}
+
 struct verify *verify_new(const struct world *w, const struct verify_config *c)
 {
 	struct verify *v = NEW(struct verify);
@@ -359,7 +382,7 @@ struct verify *verify_new(const struct world *w, const struct verify_config *c)
 	v->origin = xstrdup(c->practice_origin);
 	v->roots = xstrdup(c->roots);
 	v->organization = xstrdup(c->organization);
-	v->most_waiting = c->max_waiting > 0 ? c->max_waiting : USUAL_WAITING;
+	set_limits(v, c);
 	return v;
 }
 

@@ -15,7 +15,12 @@ struct verify_config {
 	const char *practice_origin; /* "http://127.0.0.1:PORT" or NULL: that very origin too */
 	const char *roots;           /* PEM text of the pinned roots */
 	const char *organization;    /* "Microsoft Corporation" */
-	int max_waiting;             /* callbacks that wait for a certificate; 0 = 64 */
+	/* 0 in any of these: the usual */
+	int max_waiting;        /* callbacks that wait for a certificate: 64 */
+	int max_fetching;       /* certificates fetched at once: 4 */
+	int max_fetches;        /* in a minute: 30 */
+	int fetch_ms;           /* for one: 5,000 */
+	size_t max_certificate; /* bytes: 65,536 */
 };
 struct verify *verify_new(const struct world *w, const struct verify_config *c);
 void verify_free(struct verify *v); /* who still waits is told VERDICT_UNKNOWN */
@@ -40,7 +45,6 @@ void verify_check(struct verify *v, const struct verify_in *in, verify_done *don
 
 struct verify_state {
 	uint64_t good, bad, unknown;
-	uint64_t bad_in_a_row;
 };
 void verify_state(const struct verify *v, struct verify_state *out);
 

@@ -75,7 +75,9 @@ static void read_listen(lua_State *L, struct profile *p)
 	p->listen.address = text_of(L, "address");
 	p->listen.port = (int)int_of(L, "port");
 	p->listen.max_connections = (int)int_of(L, "max_connections");
+	p->listen.max_per_address = (int)int_of(L, "max_per_address");
 	p->listen.deadline_ms = (int)int_of(L, "deadline_ms");
+	p->listen.idle_ms = (int)int_of(L, "idle_ms");
 	p->listen.max_body = (size_t)int_of(L, "max_body");
 	read_ref(L, "path_secret", &p->listen.path_secret);
 	lua_pop(L, 1);
@@ -88,6 +90,11 @@ static void read_callbacks(lua_State *L, struct profile *p)
 	p->callbacks.practice_origin = text_of(L, "practice_origin");
 	p->callbacks.organization = text_of(L, "organization");
 	p->callbacks.job_kind = text_of(L, "job_kind");
+	p->callbacks.max_waiting = (int)int_of(L, "max_waiting");
+	p->callbacks.max_fetching = (int)int_of(L, "max_fetching");
+	p->callbacks.max_fetches = (int)int_of(L, "max_fetches");
+	p->callbacks.fetch_ms = (int)int_of(L, "fetch_ms");
+	p->callbacks.max_certificate = (size_t)int_of(L, "max_certificate");
 	read_ref(L, "roots", &p->callbacks.roots);
 	if (enter(L, "hosts")) {
 		size_t n = lua_rawlen(L, -1);

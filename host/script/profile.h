@@ -35,13 +35,15 @@ struct profile {
 	char *state, *key_file;
 	struct {
 		char *address;
-		int port, max_connections, deadline_ms;
+		int port, max_connections, max_per_address, deadline_ms, idle_ms;
 		size_t max_body;
 		struct profile_ref path_secret; /* not given: no listener */
 	} listen;
 	struct {
 		char **hosts; /* NULL terminated */
 		char *practice_origin, *organization, *job_kind;
+		int max_waiting, max_fetching, max_fetches, fetch_ms;
+		size_t max_certificate;
 		struct profile_ref roots;
 	} callbacks;
 	struct profile_grant *grants;

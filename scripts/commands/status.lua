@@ -11,6 +11,7 @@ local M = { help = "the host on one screen, and what needs a person", where = "h
 local SOON_MS = 3000
 local MOST_SHOWN = 3
 local MOST_CONFLICTS = 1000
+local MANY_REJECTED = 3 -- in a row: not one forger's try any more
 
 -- ---- Gathering ----
 
@@ -118,6 +119,11 @@ local function to_do(s)
     add("restart", "the change of `%s` in the profile needs a restart; the old value runs",
       s.needs_restart)
   end
+  local c = s.callbacks or {}
+  if (c.bad_in_a_row or 0) >= MANY_REJECTED then
+    add("callbacks", "%d callbacks in a row were rejected: %s; changes come by polls",
+      c.bad_in_a_row, c.why)
+  end
   for _, f in ipairs(s.flows) do
     if f.failing then
       add("flow", "flow %s fails: %s", f.letter, f.last_error or "see cosell runs")
@@ -211,12 +217,24 @@ local function deals_line(s)
   return table.concat(out, ", ")
 end
 
-local function callbacks_line(c)
+local function callbacks_lines(cmd, c)
   if not (c and c.stored) then
-    return "callbacks  none are taken: changes come by polls"
+    return { "callbacks  none are taken: changes come by polls" }
   end
-  return ("callbacks  port %d, %d taken, %d refused"):format(c.port, c.stored,
-    c.refused + c.rejected)
+  local out = { ("callbacks  port %d, %d taken, %d refused"):format(c.port, c.stored,
+    c.refused + c.rejected) }
+  local function below(colour, words_of, ...)
+    for _, line in ipairs(table_text.wrap(cmd, (" "):rep(11), words_of:format(...))) do
+      out[#out + 1] = table_text.paint(cmd, colour, line)
+    end
+  end
+  if (c.bad_in_a_row or 0) > 0 then
+    below("red", "%d in a row rejected, last: %s", c.bad_in_a_row, c.why)
+  end
+  if c.practice_only then
+    below("yellow", "practice only: certificates of %s are believed", c.practice_only)
+  end
+  return out
 end
 
 local FLOWS = { { title = "" }, { title = "FLOW", flex = true }, { title = "STATE" },
@@ -238,7 +256,8 @@ local function lines_of(cmd, s)
   add(table_text.lines(cmd, REMOTES, remotes))
   add { "" }
   add(table_text.lines(cmd, FLOWS, rows))
-  add { "", queue_line(s.queue), deals_line(s), callbacks_line(s.callbacks) }
+  add { "", queue_line(s.queue), deals_line(s) }
+  add(callbacks_lines(cmd, s.callbacks))
   if #s.to_do > 0 then
     add { "", table_text.paint(cmd, "bold", "to do") }
   end

@@ -74,6 +74,36 @@ local function grants(t)
   t.eq(partner.secret.credential, "partner")
 end
 
+-- What a profile says of its caps is what the host gets.
+local function caps(t)
+  local c = normalise(function(p)
+    p.listen.max_connections, p.listen.max_per_address, p.listen.max_body = 10, 3, 2048
+    p.listen.deadline_s, p.listen.idle_s = 7, 2
+    p.callbacks = { max_waiting = 9, fetches_at_once = 2, fetches_per_minute = 12, fetch_s = 3,
+      max_certificate = 4096 }
+  end).config
+  local l, v = c.listen, c.callbacks
+  t.eq({ l.max_connections, l.max_per_address, l.max_body, l.deadline_ms, l.idle_ms },
+    { 10, 3, 2048, 7000, 2000 })
+  t.eq({ v.max_waiting, v.max_fetching, v.max_fetches, v.fetch_ms, v.max_certificate },
+    { 9, 2, 12, 3000, 4096 })
+  l, v = normalise().config.listen, normalise().config.callbacks
+  t.eq({ l.max_connections, l.max_body, l.deadline_ms, l.idle_ms }, { 256, 262144, 10000, 5000 })
+  t.eq({ v.max_waiting, v.max_fetching, v.max_fetches, v.fetch_ms, v.max_certificate },
+    { 64, 4, 30, 5000, 65536 })
+end
+
+-- Behind a proxy on this machine all callers have one address.
+local function per_address(t)
+  for address, most in pairs { ["127.0.0.1"] = 0, ["[::1]"] = 0, ["localhost"] = 0, ["::1"] = 0,
+    ["0.0.0.0"] = 32, ["::"] = 32, ["192.0.2.7"] = 32 } do
+    local c = normalise(function(p) p.listen.address = address end).config
+    t.eq(c.listen.max_per_address, most, address)
+  end
+  local c = normalise(function(p) p.listen.max_per_address = 5 end).config
+  t.eq(c.listen.max_per_address, 5, "as the profile says")
+end
+
 local function certificate(t)
   local got = normalise(function(p)
     p.crm.secret = nil
@@ -135,9 +165,19 @@ local WRONG = {
   { "callbacks.certificate_hosts", function(p) p.callbacks = { certificate_hosts = "h" } end,
     "list of texts" },
   { "columns", function(p) p.columns = { opportunity = { value = 1 } } end, "holds names" },
+  { "callbacks.certificate_hosts", function(p)
+    p.callbacks = { certificate_hosts = { "certs.example", "https://certs.example" } }
+  end, "no host name" },
+  { "callbacks.certificate_hosts", function(p)
+    p.callbacks = { certificate_hosts = { "Certs.example" } }
+  end, "no host name" },
   { "callbacks.practice_origin", function(p)
     p.callbacks = { practice_origin = "http://127.0.0.1:8102" }
   end, "sandbox" },
+  { "callbacks.practice_origin", function(p)
+    p.stage, p.callbacks = "sandbox", { practice_origin = "http://localhost:8102" }
+  end, "http://127.0.0.1:PORT" },
+  { "callbacks.max_waiting", function(p) p.callbacks = { max_waiting = 0 } end, "at least 1" },
   { "flows.dynamics_opportunity", function(p)
     p.flows = { dynamics_to_partner_center = false, dynamics_solutions = false }
   end, "cannot run without `dynamics_to_partner_center`" },
@@ -246,6 +286,10 @@ return function(t)
   t.case("normalise_minimal_defaults", function() defaults(t) end)
   t.case("normalise_remotes_bases_and_audiences", function() remotes(t) end)
   t.case("normalise_grants_references_absolute", function() grants(t) end)
+  t.case("guard 1: caps are profile keys", function() caps(t) end)
+  t.case("guard 2: the cap for one address is off where a proxy is the one caller", function()
+    per_address(t)
+  end)
   t.case("normalise_certificate_instead_of_secret", function() certificate(t) end)
   t.case("normalise_unknown_key_names_the_nearest_and_its_line", function() unknown_key(t) end)
   t.case("normalise_missing_key_has_the_line_of_its_table", function() missing_key(t) end)

@@ -99,6 +99,12 @@ to do
   1 deal on both sides, not made by this state: cosell deal adopt joins both
 ]]
 
+-- One line of what is printed of the callbacks, or the lines below it.
+local function callbacks_of(says)
+  local text, exit = run(says, { width = 80 })
+  return text:match("\n(callbacks  .-)\n\n"), exit, text
+end
+
 return function(t)
   t.case("what_is_wrong_and_what_to_do", function()
     local text, exit = run(host_says(), { width = 80 })
@@ -107,6 +113,25 @@ return function(t)
     t.eq(text, WANT:format(host.version))
     t.eq(exit, 1, "exit status")
     t.ok(printed.widest(text) <= 80, "wider than 80")
+  end)
+
+  t.case("guard 1: callbacks rejected in a row are shown with why, from three on as to do",
+    function()
+      local says = host_says()
+      says.callbacks.bad_in_a_row, says.callbacks.why = 2, "the signature is not of this body"
+      local lines, _, text = callbacks_of(says)
+      t.eq(lines, "callbacks  port 8443, 12 taken, 2 refused\n" ..
+        "           2 in a row rejected, last: the signature is not of this body")
+      t.ok(not text:find("callbacks in a row", 1, true), "nothing to do yet")
+      says.callbacks.bad_in_a_row = 3
+      _, _, text = callbacks_of(says)
+      t.has(text, "  3 callbacks in a row were rejected: the signature is not of this body;")
+    end)
+
+  t.case("guard 1: practice only is said", function()
+    local says = host_says()
+    says.callbacks.practice_only = "http://127.0.0.1:8102"
+    t.has((callbacks_of(says)), "practice only: certificates of http://127.0.0.1:8102 are believed")
   end)
 
   t.case("colour_says_nothing_by_itself", function()

@@ -52,6 +52,7 @@ i  Dynamics 365 solutions to Partner Center    ✔ on   AGO             never
 queue      N waiting, 0 running, 0 dead letters
 deals      1 linked, 1 conflict
 callbacks  port N, N taken, 0 refused
+           practice only: certificates of http://127.0.0.1:N are believed
 
 to do
   1 conflict: cosell conflicts

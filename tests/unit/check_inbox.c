@@ -33,6 +33,8 @@ struct bench {
 	struct inbox *inbox;
 	int handled; /* calls that came to the handler */
 	int stored;  /* how often we were told to look at the queue */
+	int unproved, put_off;
+	char why[1000]; /* of the last that was not taken */
 };
 
 static void on_call(void *ctx, struct http_call *c)
@@ -47,6 +49,13 @@ static void on_call(void *ctx, struct http_call *c)
 static void on_stored(void *ctx)
 {
 	((struct bench *)ctx)->stored++;
+}
+
+static void on_refused(void *ctx, bool unproved, const struct err *why)
+{
+	struct bench *b = ctx;
+	unproved ? b->unproved++ : b->put_off++;
+	snprintf(b->why, sizeof(b->why), "%s", why->text);
 }
 
 /* In place: the listener keeps the address. */
@@ -73,6 +82,7 @@ static void bench_open(struct bench *b, const char *path, bool with_verify)
 				  .job_kind = "event",
 				  .verify = b->verify,
 				  .stored = on_stored,
+				  .refused = on_refused,
 				  .ctx = b};
 	b->inbox = inbox_new(b->db, b->queue, &ic);
 	CHECK(db_commit(b->db, &e));
@@ -279,7 +289,7 @@ static void check_way(void)
 
 static void check_refusals(void)
 {
-	CASE ("inbox_unproved_callback_gets_an_empty_401_and_no_row") {
+	CASE ("guard 1: inbox_unproved_callback_gets_an_empty_401_and_no_row") {
 		static const char *const heads[] = {
 			"",
 			"Authorization: Signature QUJD\r\n",
@@ -322,7 +332,7 @@ static void check_refusals(void)
 		hang_up(&c);
 		bench_close(&b);
 	}
-	CASE ("inbox_header_that_stands_there_twice_gets_401") {
+	CASE ("guard 2: inbox_header_that_stands_there_twice_gets_401") {
 		struct bench b;
 		struct client c;
 		bench_open(&b, ":memory:", true);
@@ -339,7 +349,7 @@ static void check_refusals(void)
 		hang_up(&c);
 		bench_close(&b);
 	}
-	CASE ("inbox_other_path_is_not_taken_and_other_method_gets_405") {
+	CASE ("inbox_other_path_is_not_taken") {
 		static const char *const paths[] = {
 			"POST /",
 			"POST /callback/",
@@ -358,12 +368,115 @@ static void check_refusals(void)
 			CHECK_INT(status_of(&c), 404);
 			hang_up(&c);
 		}
-		ask(&c, &b, "GET " PATH, "", "");
-		CHECK_INT(status_of(&c), 405);
-		CHECK(strstr(c.got, "Allow: POST\r\n") != NULL);
-		hang_up(&c);
 		CHECK_INT(rows(&b), 0);
 		CHECK_INT(state(&b).rejected + state(&b).refused + state(&b).stored, 0);
+		bench_close(&b);
+	}
+}
+
+/* An answer without its date. */
+static void leave_out_date(char *text)
+{
+	char *at = strstr(text, "Date: ");
+	if (CHECK(at)) {
+		char *end = strstr(at, "\r\n") + 2;
+		memmove(at, end, strlen(end) + 1);
+	}
+}
+
+static void check_uniform(void)
+{
+	CASE ("guard 1: every unauthenticated answer is the same empty 401") {
+		static const struct {
+			const char *line, *heads;
+		} table[] = {
+			{"POST " PATH, ""},
+			{"GET " PATH, ""},
+			{"POST " PATH, "Authorization: Bearer x\r\n"},
+			{"POST " PATH, "Authorization: Signature QUJD\r\nAuthorization: "
+				       "Signature QUJD\r\n"},
+			{"POST " PATH,
+			 "Authorization: Signature QUJD\r\nX-MS-Signature: Signature QUJE\r\n"
+			 "X-MS-Certificate-Url: " CERT_URL
+			 "\r\nX-MS-Signature-Algorithm: rsa-sha256\r\n"},
+			{"POST " PATH,
+			 "Authorization: Signature QUJD\r\nX-MS-Certificate-Url: " CERT_URL
+			 "\r\nX-MS-Signature-Algorithm: rsa-sha1\r\n"},
+			{"POST " PATH,
+			 "Authorization: Signature QUJD\r\nX-MS-Certificate-Url: " CERT_URL
+			 "\r\nX-MS-Signature-Algorithm: rsa-sha256\r\n"},
+		};
+		struct bench b;
+		struct client c[7];
+		bench_open(&b, ":memory:", true);
+		for (int i = 0; i < 7; i++) {
+			ask(&c[i], &b, table[i].line, table[i].heads, "{}");
+			if (i == 6) { /* the one whose certificate is fetched, in vain */
+				CHECK_INT(b.fake->n, 1);
+				fake_answer(b.fake, 0, 200, NULL, golden_signer);
+			}
+			CHECK_INT(status_of(&c[i]), 401);
+			leave_out_date(c[i].got);
+			CHECK_STR(c[i].got, c[0].got);
+			CHECK(strstr(c[i].got, "Content-Length: 0\r\n") != NULL);
+			CHECK_STR(strstr(c[i].got, "\r\n\r\n"), "\r\n\r\n");
+			hang_up(&c[i]);
+		}
+		CHECK_INT(state(&b).rejected, 7);
+		CHECK_INT(rows(&b), 0);
+		bench_close(&b);
+	}
+	CASE ("guard 1: rejected ones in a row are counted and told with why, a good one ends it") {
+		struct bench b;
+		struct client c;
+		bench_open(&b, ":memory:", true);
+		for (int i = 0; i < 5; i++) {
+			ask(&c, &b, "POST " PATH, i ? "Authorization: Signature QUJD\r\n" : "",
+			    "{}");
+			CHECK_INT(status_of(&c), 401);
+			CHECK_INT(state(&b).rejected_in_a_row, i + 1);
+			CHECK_INT(b.unproved, i + 1);
+			hang_up(&c);
+		}
+		CHECK_STR(b.why, "the algorithm is not rsa-sha256");
+		post_golden(&c, &b);
+		fake_answer(b.fake, 0, 503, NULL, "");
+		CHECK_INT(status_of(&c), 503);
+		CHECK_INT(b.put_off, 1);
+		CHECK(strstr(b.why, "certificate's address") != NULL);
+		CHECK_INT(state(&b).rejected_in_a_row, 5); /* it proved nothing, either way */
+		hang_up(&c);
+		b.fake->now_ms += 60000;
+		post_golden(&c, &b);
+		fake_answer(b.fake, 1, 200, NULL, golden_signer);
+		CHECK(commit(&b));
+		CHECK_INT(status_of(&c), 200);
+		CHECK_INT(state(&b).rejected_in_a_row, 0);
+		CHECK_INT(state(&b).rejected, 5);
+		CHECK_INT(b.unproved, 5);
+		hang_up(&c);
+		bench_close(&b);
+	}
+	CASE ("guard 1: 64 callbacks wait for a certificate, the next gets 503") {
+		enum { WAIT = 64 };
+		struct bench b;
+		static struct client c[WAIT + 1];
+		bench_open(&b, ":memory:", true);
+		for (int i = 0; i <= WAIT; i++) {
+			post_golden(&c[i], &b);
+		}
+		CHECK_INT(b.fake->n, 1);
+		CHECK_INT(status_of(&c[WAIT]), 503);
+		CHECK(strstr(c[WAIT].got, "Retry-After: 5\r\n") != NULL);
+		CHECK(is_silent(&c[0]) && is_silent(&c[WAIT - 1]));
+		fake_answer(b.fake, 0, 200, NULL, golden_signer);
+		CHECK(commit(&b));
+		for (int i = 0; i < WAIT; i++) {
+			CHECK_INT(status_of(&c[i]), 200);
+			hang_up(&c[i]);
+		}
+		hang_up(&c[WAIT]);
+		CHECK_INT(state(&b).stored, WAIT);
 		bench_close(&b);
 	}
 }
@@ -459,5 +572,6 @@ void check_inbox(void)
 {
 	check_way();
 	check_refusals();
+	check_uniform();
 	check_trouble();
 }

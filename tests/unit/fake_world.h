@@ -22,6 +22,8 @@ struct fake_call {
 	struct web_header headers[24];
 	size_t nheaders;
 	bool plain_ok;
+	int timeout_ms;
+	size_t max_answer;
 	web_done *done;
 	void *arg;
 };
@@ -79,6 +81,8 @@ static inline struct web_call *fake_begin(void *ctx, const struct web_request *r
 		c->nheaders = i + 1;
 	}
 	c->plain_ok = rq->plain_ok;
+	c->timeout_ms = rq->timeout_ms;
+	c->max_answer = rq->max_answer;
 	c->done = done;
 	c->arg = arg;
 	return (struct web_call *)(void *)c;
