@@ -71,6 +71,9 @@ $(T)/unit/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Itests -DCOSELL_TEST $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
+$(T)/probe/%.o: tests/probe/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -DCOSELL_TEST $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 $(T)/property/%.o: tests/property/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -Itests/property -DCOSELL_TEST $(CFLAGS_ALL) -MMD -MP -c $< -o $@
@@ -88,10 +91,14 @@ $(B)/cosell-mapper: $(MAPPER_FILES:%=$(B)/rel/%.o)
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_MAPPER)
 $(T)/cosell-mapper: $(MAPPER_FILES:%=$(T)/obj/%.o)
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_MAPPER)
-$(T)/unit-tests: $(CHECKS:%=$(T)/unit/%.o) $(T)/libcosell.a
+$(T)/unit-tests: $(CHECKS:%=$(T)/unit/%.o) $(T)/libcosell.a | $(T)/lock-probe
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_HOST)
+$(T)/lock-probe: $(T)/probe/lock.o $(T)/obj/mapper/lock.o $(T)/obj/base/err.o $(T)/obj/base/clock.o
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ -lseccomp
 $(T)/cosell-world: $(WORLD:%=$(T)/property/%.o) $(T)/obj/mapper/files.o $(T)/libcosell.a
 	$(Q)$(CC) $(LDFLAGS) -no-pie $(if $(SAN),-fsanitize=$(SAN)) $(WRAPS) $^ -o $@ $(LIBS_WORLD)
+$(B)/bench-mapping: tests/bench/mapping.c tests/unit/mapper_kit.h $(B)/rel/libcosell.a
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS_ALL) $(LDFLAGS_ALL) $< $(B)/rel/libcosell.a -o $@ $(LIBS_HOST)
 $(B)/countries.lua: vendor/make-countries
 	@mkdir -p $(@D)
 	$(Q)vendor/make-countries > $@.new && mv $@.new $@
@@ -104,6 +111,7 @@ run: deps
 	$(Q)$(B)/cosell demo $(if $(ONCE),--once)
 
 test: deps
+	$(Q)vendor/install test
 	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests \
 		$(T)/cosell-world
 	$(Q)tests/run $(T) $(ONLY)
@@ -115,7 +123,8 @@ format:
 	$(Q)clang-format -i $$(find host tests -name '*.[ch]')
 bench: deps
 	$(Q)vendor/install bench
-	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests
+	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests \
+		$(B)/bench-mapping
 	$(Q)tests/bench/run $(T) $(ONLY)
 mutants: deps
 	$(Q)tests/mutants/run $(ONLY)

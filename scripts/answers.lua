@@ -7,6 +7,8 @@
 --   text(role) -> text, name | nil             compile(role, env) -> function | nil, message
 --   fixtures() -> { {name=, file=, text=} }    where(function) -> file, line
 --   today() -> text                            log(text)
+--   loaded()  says that the files are in memory: what comes above that belongs to the questions
+--   place() -> "file:line: " of the mapping's function that asks for something, or ""
 
 local contract = require "contract"
 local mapping_env = require "mapping_env"
@@ -45,6 +47,12 @@ local function broken(message, ...)
   error({ kind = "data", text = message:format(...) })
 end
 
+-- What a raised value says; it may be anything.
+local function said(raised)
+  if type(raised) == "string" then return raised end
+  local words = type(raised) == "table" and rawget(raised, "text")
+  return type(words) == "string" and words or ("raised a %s without a text"):format(type(raised))
+end
 
 -- "mappings/x/details.lua:3: text" -> the parts
 local function place_of(message)
@@ -55,7 +63,7 @@ end
 function Answers:env()
   return mapping_env.new {
     settings = self.settings, country = self.countries, log = self.files.log,
-    today = function() return self.today end,
+    today = function() return self.today end, place = self.files.place,
   }
 end
 
@@ -79,10 +87,12 @@ function Answers:load(role, file)
   local chunk, message = self.files.compile(role, self:env())
   if not chunk then return fail(message) end
   local ok, value = pcall(chunk)
-  if not ok then return fail(type(value) == "table" and value.text or tostring(value)) end
+  if not ok then return fail(said(value)) end
+  local copy, problem = contract.plain(value)
+  if problem then return fail(problem) end
   local before = #self.problems
-  contract.check_file(file, value, report)
-  return #self.problems == before and value or {}
+  contract.check_file(file, copy, report)
+  return #self.problems == before and copy or {}
 end
 
 local function at(t, place)
@@ -119,15 +129,18 @@ function Answers:double(double, key)
     text = ("%s: the setting %s says otherwise; name it in one place"):format(key, double.setting) }
 end
 
--- Loads all files once; with the first question that needs them.
+-- Loads all files once; with the first question that needs them.  A load that is cut short (its
+-- time is up, there is no memory) is none: the next question begins anew.
 function Answers:ready()
-  if self.problems then return end
+  if self.is_ready then return end
   self.problems, self.own, self.default = {}, {}, {}
   for _, file in ipairs(FILES) do
     self.default[file] = self:load("default." .. file, file)
     self.own[file] = self:load(file, file)
   end
   self:check_doubles()
+  self.is_ready = true
+  self.files.loaded()
 end
 
 function Answers:need()
@@ -139,10 +152,11 @@ function Answers:need()
 end
 
 
--- Holds an answer to its check; the error names the function's place.
+-- A copy of an answer, held to its check; the error names the function's place.
 function Answers:hold(row, given, value)
-  local problem = row.answer and contract.check[row.answer](value)
-  if not problem then return value end
+  local copy, problem = contract.plain(value)
+  problem = problem or row.answer and contract.check[row.answer](copy)
+  if not problem then return copy end
   local file, line = self.files.where(given)
   broken("%s:%d: %s: %s", file, line, row.place, problem)
   return nil
@@ -169,9 +183,9 @@ function Answers:layer(given, row, d, v, crm)
   local answer = given
   if type(given) == "function" then
     answer = given(d, v, crm)
-    if answer == nil or answer == v then return self:hold(row, given, v) end
+    if answer == nil or rawequal(answer, v) then return self:hold(row, given, v) end
+    answer = self:hold(row, given, answer)
   end
-  if type(answer) ~= "table" then return self:hold(row, given, answer) end
   for name, value in pairs(answer) do v[name] = value end
   return type(given) == "function" and self:hold(row, given, v) or v
 end
@@ -286,7 +300,7 @@ local QUESTIONS = {}
 function QUESTIONS.hello() return {} end
 
 function QUESTIONS.settings(self, q)
-  self.settings, self.problems = q.settings or {}, nil
+  self.settings, self.is_ready = q.settings or {}, false
   self.stage = q.stage
   return {}
 end
@@ -427,7 +441,7 @@ function Answers:run_fixture(fixture)
   local before = self.today
   local ok, answer = pcall(self.answer_one, self, q)
   self.today = before
-  if not ok then return type(answer) == "table" and answer.text or tostring(answer) end
+  if not ok then return said(answer) end
   if want == json.null then want = nil end
   local got = bare(asked, answer)
   local where = difference(got, want, "")

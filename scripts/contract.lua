@@ -153,6 +153,37 @@ function check.rows(value)
 end
 
 
+local DEEPEST, MOST_VALUES = 64, 50000 -- of what a mapping makes
+
+local function copied(value, room, depth)
+  if type(value) ~= "table" then return value end
+  if depth > DEEPEST then
+    room.problem = ("must not hold tables nested deeper than %d"):format(DEEPEST)
+  end
+  local copy = {}
+  for key, member in next, value do
+    room.left = room.left - 1
+    if room.left < 0 then
+      room.problem = ("must not hold more than %d values"):format(MOST_VALUES)
+    end
+    if room.problem then return nil end
+    copy[key] = copied(member, room, depth + 1)
+  end
+  return json.is_array(value) and json.array(copy) or copy
+end
+
+--- A copy of what a mapping made, by raw reads and without its metatables: none of its code runs
+--- when the copy is looked at, so what is checked is what leaves.
+---@param value any
+---@return any copy, string|nil problem
+function M.plain(value)
+  local room = { left = MOST_VALUES }
+  local copy = copied(value, room, 1)
+  if room.problem then return nil, room.problem end
+  return copy
+end
+
+
 local function data_columns(value, report)
   for name, list in pairs(value) do
     local problem = one_of(name, M.tables) and unknown_key(name, M.tables) or is_list(list)

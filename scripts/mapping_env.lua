@@ -132,36 +132,42 @@ local function sealed(what, members, computed)
   })
 end
 
-local function setting_of(settings)
+-- The two functions of ctx that raise.  They may be a mapping's last call, which leaves no line of
+-- its own: then no place is said, rather than ours.
+local function setting_of(settings, place)
   return function(name)
     local value = settings[name]
     if value == nil then
       local near = text.nearest(tostring(name), text.keys(settings))
-      error(("there is no setting `%s`%s"):format(tostring(name),
-        near and "; did you mean `" .. near .. "`?" or ""), 2)
+      error(("%sthere is no setting `%s`%s"):format(place(), tostring(name),
+        near and "; did you mean `" .. near .. "`?" or ""), 0)
     end
     return value
   end
 end
 
 -- ctx.bind(table, {column = value}): a marker that the flow resolves.
-local function bind(name, where)
-  if type(name) ~= "string" or type(where) ~= "table" then
-    error("ctx.bind wants a table's name and { column = value }", 2)
-  end
-  local copy = {}
-  for column, value in pairs(where) do
-    if type(column) ~= "string" or type(value) == "table" or type(value) == "function" then
-      error("ctx.bind(" .. name .. "): { column = value } wants names and plain values", 2)
+local function bind_of(place)
+  return function(name, where)
+    local function refuse(why) error(place() .. "ctx.bind" .. why, 0) end
+    if type(name) ~= "string" or type(where) ~= "table" then
+      refuse " wants a table's name and { column = value }"
     end
-    copy[column] = value
+    local copy = {}
+    for column, value in pairs(where) do
+      if type(column) ~= "string" or type(value) == "table" or type(value) == "function" then
+        refuse("(" .. name .. "): { column = value } wants names and plain values")
+      end
+      copy[column] = value
+    end
+    if next(copy) == nil then refuse("(" .. name .. "): there is no value to look for") end
+    return { ["$bind"] = { table = name, where = copy } }
   end
-  if next(copy) == nil then error("ctx.bind(" .. name .. "): there is no value to look for", 2) end
-  return { ["$bind"] = { table = name, where = copy } }
 end
 
 local function ctx_of(world)
-  return sealed("ctx", { setting = setting_of(world.settings), fold = M.fold, bind = bind,
+  return sealed("ctx", { setting = setting_of(world.settings, world.place), fold = M.fold,
+    bind = bind_of(world.place),
     country = sealed("ctx.country", world.country), log = world.log }, { today = world.today })
 end
 
@@ -174,7 +180,8 @@ local function copied(library, left_out)
 end
 
 --- A fresh environment for one file.
----@param world {settings: table, country: table, today: function, log: function}|nil  nil: no ctx
+---@param world {settings: table, country: table, today: function, log: function,
+---              place: function}|nil  nil: no ctx
 ---@return table
 function M.new(world)
   local members = { null = json.null, ctx = world and ctx_of(world) }

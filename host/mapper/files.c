@@ -7,6 +7,7 @@
 #include "mapper/files.h"
 
 #include "base/clock.h"
+#include "script/vm.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -131,10 +132,27 @@ static int l_log(lua_State *L)
 	return 0;
 }
 
+/* files.place() -> "file:line: " of the mapping that is being run, or "" */
+static int l_place(lua_State *L)
+{
+	char place[LUA_IDSIZE + 16];
+	bool known = vm_place(L, place, sizeof(place));
+	lua_pushfstring(L, "%s%s", known ? place : "", known ? ": " : "");
+	return 1;
+}
+
+/* files.loaded() */
+static int l_loaded(lua_State *L)
+{
+	size_t kib = (size_t)lua_gc(L, LUA_GCCOUNT);
+	self(L)->memory = kib << 10;
+	return 0;
+}
+
 static const luaL_Reg services[] = {
-	{"text", l_text},   {"compile", l_compile}, {"fixtures", l_fixtures},
-	{"where", l_where}, {"today", l_today},     {"log", l_log},
-	{NULL, NULL},
+	{"text", l_text},     {"compile", l_compile}, {"fixtures", l_fixtures},
+	{"where", l_where},   {"today", l_today},     {"log", l_log},
+	{"loaded", l_loaded}, {"place", l_place},     {NULL, NULL},
 };
 
 void files_push(lua_State *L, struct files *fs)

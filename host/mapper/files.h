@@ -20,9 +20,11 @@ struct files {
 	struct file *all;
 	size_t count;
 	struct buf log; /* what mappings said by ctx.log; the caller empties it */
+	size_t memory;  /* that Lua held when all were loaded; 0 before */
 };
 
-/* Pushes the table `files`: text, compile, fixtures, where, today, log (scripts/answers.lua tells). */
+/* Pushes the table `files`: text, compile, fixtures, where, today, log, loaded, place (scripts/answers.lua
+ * tells). */
 void files_push(lua_State *L, struct files *fs);
 void files_free(struct files *fs);
 

@@ -41,6 +41,22 @@ static bool failed(struct err *e, const char *what, int number)
 		       strerror(number));
 }
 
+static int by_byte(const void *a, const void *b)
+{
+	return *(const char *)a - *(const char *)b;
+}
+
+/* What glibc asks the system for once and then knows: the time zone, and for qsort the size of the
+ * memory. */
+static void warm_up(void)
+{
+	char iso[CLOCK_ISO];
+	char many[4096] = "";
+	clock_iso(clock_wall_ms(), iso);
+	qsort(many, sizeof(many), 1, by_byte);
+	(void)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 /* Nothing but the channel and standard error. */
 static void close_others(int channel)
 {
@@ -116,9 +132,7 @@ static bool lock_calls(int channel, struct err *e)
 
 bool lock_process(int channel, size_t max_memory, struct err *e)
 {
-	char warm[CLOCK_ISO];
-	clock_iso(clock_wall_ms(), warm); /* reads the time zone file now, not later */
-	(void)sysconf(_SC_NPROCESSORS_ONLN);
+	warm_up();
 	close_others(channel);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
 		return failed(e, "no_new_privs", errno);

@@ -14,6 +14,7 @@
  *   host:  {"call":"account.match","d":...}                           a question
  *   this:  {"log":"...","answer":...}                                 log only if there is any
  *          {"log":"...","error":{"kind":"script","text":"..."}}
+ *          {"spent":true,"log":...}            end me, start another: my memory is full of what was
  * One question, one answer, in order.  The members of an answer come in just this order: the host
  * (script/mapper.c) reads them by position.
  *
@@ -287,6 +288,15 @@ static void put_error(struct buf *out, const struct err *e)
 	buf_adds(out, "}}");
 }
 
+/* Whether a new process would be better off: Lua gives memory back late, and what a file keeps in its
+ * locals never.  Twice of what the files themselves take is what the collector needs. */
+static bool is_spent(const struct mapper *m)
+{
+	size_t most = m->files.memory * 2 + m->max_memory / 8;
+	size_t cap = m->max_memory / 4 * 3;
+	return vm_refused(m->vm) || vm_memory(m->vm) > (most < cap ? most : cap);
+}
+
 static bool serve_one(struct mapper *m, const struct err *broken)
 {
 	struct buf body = {0};
@@ -301,6 +311,9 @@ static bool serve_one(struct mapper *m, const struct err *broken)
 	bool ok = broken == NULL && answer(m, question, len, &body, &e);
 	free(question);
 	buf_addc(&out, '{');
+	if (is_spent(m)) {
+		buf_adds(&out, "\"spent\":true,");
+	}
 	if (m->files.log.len > 0) {
 		buf_adds(&out, "\"log\":");
 		buf_add_json(&out, m->files.log.data, m->files.log.len);

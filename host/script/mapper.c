@@ -210,7 +210,11 @@ static void on_answer(void *arg, const char *data, size_t len)
 		set_up_done(m, answer ? NULL : &e);
 		return;
 	}
-	char *text = answer ? xmemdup0(part, n) : NULL; /* data dies if done ends the process */
+	char *text = answer ? xmemdup0(part, n) : NULL; /* data dies with the process */
+	if (mapper_frame_spent(data)) {
+		log_debug("mapping process %d: its memory is full", (int)mapper_pid(m));
+		stop(m);
+	}
 	if (end_first(m, text, n, answer ? NULL : &e)) {
 		pump(m);
 	}

@@ -99,11 +99,26 @@ static bool take_error(const char **p, struct err *e)
 	return ok;
 }
 
+static bool take_spent(const char **p)
+{
+	return take(p, "\"spent\":true,");
+}
+
+bool mapper_frame_spent(const char *data)
+{
+	const char *p = data;
+	return take(&p, "{") && take_spent(&p);
+}
+
 enum mapper_frame mapper_frame_read(const char *data, size_t len, const char **answer, size_t *n,
 				    struct err *e)
 {
 	const char *p = data;
-	if (strlen(data) != len || !take(&p, "{") || !take_log(&p)) {
+	if (strlen(data) != len || !take(&p, "{")) {
+		return MAPPER_FRAME_BROKEN;
+	}
+	(void)take_spent(&p);
+	if (!take_log(&p)) {
 		return MAPPER_FRAME_BROKEN;
 	}
 	if (take(&p, "\"answer\":")) {

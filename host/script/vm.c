@@ -22,6 +22,7 @@
 #define SLICE_DEFAULT_US 1000000
 #define HOOK_STEP        1000 /* instructions between two looks at the clock */
 #define TRACE_MOST       4    /* callers named behind an error */
+#define PLACE_DEEPEST    100  /* functions looked at for the place of an error */
 
 struct file {
 	char *module;
@@ -34,6 +35,7 @@ struct vm {
 	lua_State *L;
 	size_t used;
 	size_t max;
+	bool refused; /* memory, since the outermost call began */
 	struct file *files;
 	size_t nfiles;
 	bool brief;              /* no callers behind an error */
@@ -63,6 +65,7 @@ static void *vm_alloc(void *ud, void *p, size_t old, size_t n)
 		return NULL;
 	}
 	if (n > old && n - old > v->max - v->used) {
+		v->refused = true;
 		return NULL; /* Lua raises "not enough memory" */
 	}
 	void *q = realloc(p, n);
@@ -80,6 +83,46 @@ static struct vm *vm_of(lua_State *L)
 	return (struct vm *)ud;
 }
 
+/* ---- places ---- */
+
+enum place { PLACE_NONE, PLACE_OF_THE_SET, PLACE_OUTSIDE };
+
+static bool is_of_the_set(const struct vm *v, const lua_Debug *ar)
+{
+	for (size_t i = 0; i < v->nfiles; i++) {
+		if (ar->source[0] == '@' && strcmp(ar->source + 1, v->files[i].shown) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "file:line" of the nearest Lua function.  In a brief state one of a mapping goes before the modules
+ * that it called: who reads the error has written the mapping. */
+static enum place place_of(lua_State *L, char *out, size_t n)
+{
+	lua_Debug ar;
+	const struct vm *v = vm_of(L);
+	enum place found = PLACE_NONE;
+	for (int level = 0; level < PLACE_DEEPEST && lua_getstack(L, level, &ar); level++) {
+		lua_getinfo(L, "Sl", &ar);
+		bool outside = !v->brief || !is_of_the_set(v, &ar);
+		if (ar.currentline > 0 && (outside || found == PLACE_NONE)) {
+			snprintf(out, n, "%s:%d", ar.short_src, ar.currentline);
+			found = outside ? PLACE_OUTSIDE : PLACE_OF_THE_SET;
+		}
+		if (found == PLACE_OUTSIDE) {
+			break;
+		}
+	}
+	return found;
+}
+
+bool vm_place(lua_State *L, char *out, size_t n)
+{
+	return place_of(L, out, n) == PLACE_OUTSIDE;
+}
+
 /* ---- deadline ---- */
 
 /* Looks at the clock every HOOK_STEP instructions.  Once over, it raises at every instruction and
@@ -88,6 +131,7 @@ static struct vm *vm_of(lua_State *L)
 static void hook(lua_State *L, lua_Debug *ar)
 {
 	struct vm *v = vm_of(L);
+	(void)ar;
 	bool in_time = v->deadline_at == 0 || v->now_us() < v->deadline_at;
 	if (in_time) {
 		if (lua_gethookcount(L) != HOOK_STEP) {
@@ -96,9 +140,10 @@ static void hook(lua_State *L, lua_Debug *ar)
 		return;
 	}
 	if (v->late[0] == '\0') {
-		lua_getinfo(L, "Sl", ar);
-		snprintf(v->late, sizeof(v->late), "%s:%d: took longer than %d ms", ar->short_src,
-			 ar->currentline, (int)(v->deadline_us / 1000));
+		char place[LUA_IDSIZE + 16] = "?";
+		(void)place_of(L, place, sizeof(place));
+		snprintf(v->late, sizeof(v->late), "%s: took longer than %d ms", place,
+			 (int)(v->deadline_us / 1000));
 	}
 	lua_sethook(L, hook, LUA_MASKCOUNT | LUA_MASKLINE, 1);
 	lua_pushstring(L, v->late);
@@ -124,6 +169,7 @@ static struct budget deadline_begin(struct vm *v, int64_t us)
 	}
 	if (outer.at == 0) {
 		v->late[0] = '\0';
+		v->refused = false;
 	}
 	return outer;
 }
@@ -171,16 +217,21 @@ static void add_trace(lua_State *L, int level, struct err *e)
 	}
 }
 
-/* Runs while the stack of the raise still stands; protected, so it may use the Lua API freely. */
+/* Runs while the stack of the raise still stands; protected, so it may use the Lua API freely.  What was
+ * raised stays: it may be on its way to a load inside this call, which takes it for its message. */
 static int l_catch(lua_State *L)
 {
 	struct vm *v = vm_of(L);
+	char place[LUA_IDSIZE + 16];
 	vm_to_err(L, 1, &v->caught);
+	if (v->brief && strstr(v->caught.text, ".lua:") == NULL &&
+	    vm_place(L, place, sizeof(place))) {
+		err_add(&v->caught, "%s", place);
+	}
 	if (lua_type(L, 1) == LUA_TSTRING) {
 		add_trace(L, 1, &v->caught);
 	}
-	lua_settop(L, 0);
-	lua_pushnil(L);
+	lua_settop(L, 1);
 	return 1;
 }
 
@@ -195,6 +246,11 @@ static void status_to_err(struct vm *v, int status, struct err *e)
 		*e = v->caught;
 	}
 	v->caught.kind = ERR_NONE;
+}
+
+bool vm_refused(const struct vm *v)
+{
+	return v->refused;
 }
 
 /* ---- the door ---- */

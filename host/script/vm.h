@@ -27,6 +27,7 @@ struct vm *vm_new(const struct vm_config *c);
 void vm_free(struct vm *v);
 lua_State *vm_lua(struct vm *v);
 size_t vm_memory(const struct vm *v);
+bool vm_refused(const struct vm *v); /* the last call met the memory cap */
 
 /* A file of the set: module name ("deal", "flows.helper"), shown name ("scripts/deal.lua"), text.
  * Copied.  The set is fixed once the first require ran. */
@@ -44,6 +45,10 @@ bool vm_call(struct vm *v, lua_State *L, int nargs, int nresults, int64_t deadli
 /* The same for resuming a coroutine; *status LUA_OK or LUA_YIELD, results on co. */
 bool vm_resume(struct vm *v, lua_State *co, int nargs, int *nresults, int *status,
 	       struct err *e) MUST_USE;
+
+/* "file:line" of the nearest Lua function that is not of the file set, for a brief state; false: there is
+ * none (it called by a tail call). */
+bool vm_place(lua_State *L, char *out, size_t n);
 
 /* Errors between C and Lua: pushes {kind=, text=, status=, wait_ms=}; reads such a table (or a plain
  * string) at index. */

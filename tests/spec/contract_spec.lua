@@ -52,6 +52,7 @@ local function with(given, texts, settings, fixtures)
     where = function() return "p/details.lua", 7 end,
     today = function() return "2031-02-03" end,
     log = function(text) logged[#logged + 1] = text end,
+    loaded = function() end, place = function() return "p/details.lua:7: " end,
   }
   a:answer { call = "settings", settings = settings or SETTINGS }
   return a, logged

@@ -21,7 +21,7 @@ local STOPPED_WITHIN_MS = 5000 -- deadline 1000, and a machine with other things
 local MAPPINGS = {
   { "raises", 'error("no region for this deal")', "script",
     { "details.lua:3", "no region for this deal" } },
-  { "raises a table", "error({ 1, 2 })", "script", { "opportunity.create: raised a table" } },
+  { "raises a table", "error({ 1, 2 })", "script", { "details.lua:3: raised a table" } },
   { "indexes nil", "v.description = d.nothing.there", "script", { "details.lua:3" } },
   { "loops for ever", "while true do end", "script", { "details.lua:3" } },
   { "loops for ever and catches errors",
