@@ -40,8 +40,7 @@ REMOTE := answer gate inbox oauth oauth_wire remote remote_set remote_url verify
 SCRIPT := api api_child api_control api_crypto api_docs api_file api_host api_http api_kit api_rows \
 	api_serve api_store commands files generation json json_lex json_value json_write mapper \
 	mapper_frame profile reload task ticks vm vm_err vm_libs
-APP := app cli control endpoints here process record refusals retry \
-	sched site
+APP := app back cli control endpoints here process record refusals retry sched site
 MAPPER := files lock main
 
 HOST_FILES := $(BASE:%=base/%) $(IO:%=io/%) $(STORE:%=store/%) $(REMOTE:%=remote/%) \
@@ -92,7 +91,7 @@ $(B)/cosell-mapper: $(MAPPER_FILES:%=$(B)/rel/%.o)
 $(T)/cosell-mapper: $(MAPPER_FILES:%=$(T)/obj/%.o)
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_MAPPER)
 $(T)/unit-tests: $(CHECKS:%=$(T)/unit/%.o) $(T)/libcosell.a | $(T)/lock-probe
-	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_HOST)
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_HOST) $(shell pkg-config --libs libssl)
 $(T)/lock-probe: $(T)/probe/lock.o $(T)/obj/mapper/lock.o $(T)/obj/base/err.o $(T)/obj/base/clock.o
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ -lseccomp
 $(T)/cosell-world: $(WORLD:%=$(T)/property/%.o) $(T)/obj/mapper/files.o $(T)/libcosell.a

@@ -11,6 +11,7 @@
  *   endpoints      a profile's remotes, sign-in and callback listener
  *   refusals       callbacks that were not taken, in the log
  *   sched          due jobs become tasks; what becomes of them
+ *   back           the clock was put back
  *   retry          the retry table: the kind of an error decides
  *   record         what a run leaves behind
  *   control        commands in hand, and the control socket

@@ -86,8 +86,9 @@ end
 function M.deletion()
   local mark = host.store.mark_get(DELETIONS)
   local seen = mark and json.decode(mark) or { since_ms = 0, n = 0 }
-  if seen.since_ms < host.now_ms() - WINDOW_MS then
-    seen = { since_ms = host.now_ms(), n = 0 }
+  local now = host.now_ms()
+  if seen.since_ms < now - WINDOW_MS or seen.since_ms > now then
+    seen = { since_ms = now, n = 0 }
   end
   M.round "many_deletions" (seen.n + 1)
   if M.on() then
@@ -168,11 +169,11 @@ local function distinct(writes)
   return n
 end
 
--- Writes of the last minutes.
+-- Writes of the last minutes; none of the future, in case the clock was put back.
 local function recent(link)
-  local from, out = host.now_ms() - WINDOW_MS, json.array {}
+  local now, out = host.now_ms(), json.array {}
   for _, write in ipairs(link.writes or {}) do
-    if write.at > from then
+    if write.at > now - WINDOW_MS and write.at <= now then
       out[#out + 1] = write
     end
   end

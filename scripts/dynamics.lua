@@ -48,12 +48,25 @@ local function foreign_link()
   return nil, FOREIGN
 end
 
+local TAG, ROWS = "@odata.etag", "value" -- what a row has, and a list
+
+-- A link that was kept, and the CRM's address was changed since: as good as expired.
+local MOVED = { kind = "absent", code = "0x80044352",
+  text = "a link of Dynamics 365 is of another address than the profile's" }
+
+local NO_LINK = { kind = "net",
+  text = "the changes of Dynamics 365 came without a link to those that follow" }
+
+local CIRCLE = { kind = "net",
+  text = "a list of Dynamics 365 leads back to a page of its own; it is not followed" }
+
 -- ---- reads ----
 
 --- Who we are to the CRM.  (suspends)
 ---@return { organization: string, user: string, business_unit: string }|nil, table|nil
 function M.whoami()
-  local doc, err = call.send("tell who we are", { method = "GET", path = "WhoAmI" })
+  local doc, err = call.send("tell who we are", { method = "GET", path = "WhoAmI" },
+    "OrganizationId")
   if not doc then return nil, err end
   return {
     organization = doc.OrganizationId, user = doc.UserId, business_unit = doc.BusinessUnitId,
@@ -72,23 +85,26 @@ function M.get(logical, id, columns, expand)
     local path = wire.row(m, id) .. "?" .. select
     if expand then path = path .. "&$expand=" .. call.option(expand) end
     local row, err = call.send("read a row of " .. logical,
-      { method = "GET", path = path, headers = call.headers(wire.preferences(annotate)) })
+      { method = "GET", path = path, headers = call.headers(wire.preferences(annotate)) }, TAG)
     if not row then return nil, err end
-    return row, row["@odata.etag"]
+    return row, row[TAG]
   end)
 end
 
 -- Adds the rows of this page and of those that follow it.
 local function all_pages(doing, doc, headers, out)
+  local seen = {}
   while true do
-    for _, row in ipairs(doc.value or {}) do out[#out + 1] = row end
+    for _, row in ipairs(doc.value) do out[#out + 1] = row end
     local link = doc["@odata.nextLink"]
     if type(link) ~= "string" then return out end
     local path = own_path(link)
     if not path then return foreign_link() end
+    if seen[path] then return nil, CIRCLE end
+    seen[path] = true
     local err
     doc, err = call.send(doing,
-      { method = "GET", path = path, page = true, headers = call.headers(headers) })
+      { method = "GET", path = path, page = true, headers = call.headers(headers) }, ROWS)
     if not doc then return nil, err end
   end
 end
@@ -107,7 +123,7 @@ function M.query(logical, q)
     local doc, err = call.send(doing, {
       method = "GET", path = wire.query(m, q, select), page = q.page,
       headers = call.headers(prefer),
-    })
+    }, ROWS)
     if not doc then return nil, err end
     return all_pages(doing, doc, prefer, {})
   end)
@@ -124,7 +140,7 @@ local function read_part(q)
     if q.expand then path = path .. "&$expand=" .. call.option(q.expand) end
   end
   local prefer = wire.preferences(annotate)
-  return { path = path, headers = call.headers(prefer) }, prefer
+  return { path = path, headers = call.headers(prefer), member = q.id and TAG or ROWS }, prefer
 end
 
 local function read_parts(list)
@@ -174,7 +190,7 @@ end
 ---           from: string|nil } from: what an earlier page said comes next
 ---@return fun(): table[]|false|nil, string|table|nil  rows and what comes next (nil: the end)
 function M.pages(logical, q)
-  local next_path, begun = q.from, q.from ~= nil
+  local next_path, begun, seen = q.from, q.from ~= nil, {}
   return function()
     if begun and not next_path then return nil end
     local m, err = meta.table(logical)
@@ -183,15 +199,16 @@ function M.pages(logical, q)
     local prefer = wire.preferences(annotate, "odata.maxpagesize=" .. PAGE_ROWS)
     local doc
     doc, err = call.send("read rows of " .. logical, { method = "GET", page = true,
-      path = next_path or wire.query(m, q, select), headers = call.headers(prefer) })
+      path = next_path or wire.query(m, q, select), headers = call.headers(prefer) }, ROWS)
+    if next_path then seen[next_path] = true end
     begun, next_path = true, nil
     if not doc then return false, err end
     local link = doc["@odata.nextLink"]
-    if type(link) == "string" then
-      next_path = own_path(link)
-      if not next_path then return false, FOREIGN end
-    end
-    return doc.value or {}, next_path
+    local path = type(link) == "string" and own_path(link) or nil
+    if type(link) == "string" and not path then return false, FOREIGN end
+    if path and seen[path] then return false, CIRCLE end
+    next_path = path
+    return doc.value, next_path
   end
 end
 
@@ -207,9 +224,25 @@ function M.modified_since(logical, columns, iso, filter)
   return M.pages(logical, { select = columns, filter = wanted, orderby = "modifiedon asc" })
 end
 
+-- Next links of the reading under way, by table: one that comes again leads in a circle.
+local walked = {}
+
+-- What is wrong with the links of a page, or nil.
+local function bad_links(logical, page)
+  local link = page.next or page.delta
+  if not link then return NO_LINK end -- what was read would be read again for ever
+  if not own_path(link) then return FOREIGN end
+  local seen = page.next and walked[logical] or {}
+  walked[logical] = nil
+  if not page.next then return nil end
+  if seen[page.next] then return CIRCLE end
+  seen[page.next], walked[logical] = true, seen
+  return nil
+end
+
 local function delta_page(doc)
   local rows, deleted = {}, {}
-  for _, row in ipairs(doc.value or {}) do
+  for _, row in ipairs(doc.value) do
     local context = row["@odata.context"]
     if type(context) == "string" and context:find("$deletedEntity", 1, true) then
       deleted[#deleted + 1] = tostring(row.id):match("%x+%-%x+%-%x+%-%x+%-%x+") or row.id
@@ -218,11 +251,12 @@ local function delta_page(doc)
     end
   end
   local next_link, delta = doc["@odata.nextLink"], doc["@odata.deltaLink"]
-  return { rows = rows, deleted = deleted, next = next_link, delta = delta }
+  return { rows = rows, deleted = deleted, next = type(next_link) == "string" and next_link or nil,
+    delta = type(delta) == "string" and delta or nil }
 end
 
---- One page of changes.  Without a link: all rows, and tracking begins.  An expired link is an
---- error of kind "absent" with code 0x80044352.  (suspends)
+--- One page of changes.  Without a link: all rows, and tracking begins.  A link that
+--- expired or is of another address is an error of kind "absent" with code 0x80044352.  (suspends)
 ---@param logical string
 ---@param columns string[]
 ---@param link string|nil  next or delta of an earlier page, byte for byte
@@ -231,14 +265,20 @@ function M.delta(logical, columns, link)
   return with_table(logical, function(m)
     local select, annotate = wire.select(m, columns)
     local path = link and own_path(link) or m.set .. "?" .. select
-    if link and not own_path(link) then return foreign_link() end
+    if link and not own_path(link) then return nil, MOVED end
     -- A page of the first reading repeats how it began; a delta link says it all itself.
     local track = not (link and link:find("$deltatoken", 1, true)) and "odata.track-changes" or nil
     local prefer = wire.preferences(annotate, "odata.maxpagesize=" .. PAGE_ROWS, track)
     local doc, err = call.send("read the changes of " .. logical,
-      { method = "GET", path = path, page = true, headers = call.headers(prefer) })
-    if not doc then return nil, err end
-    return delta_page(doc)
+      { method = "GET", path = path, page = true, headers = call.headers(prefer) }, ROWS)
+    if not doc then
+      walked[logical] = nil
+      return nil, err
+    end
+    local page = delta_page(doc)
+    local bad = bad_links(logical, page)
+    if bad then return nil, bad end
+    return page
   end)
 end
 
@@ -263,8 +303,10 @@ function M.update(logical, id, tag, values, select)
         { ["If-Match"] = tag or "*" }),
     })
     if not row then return nil, answer end
-    local written = row ~= true and row["@odata.etag"]
-    return row, written or answer.headers["etag"]
+    if row == true and answer.status ~= 204 or row ~= true and type(row[TAG]) ~= "string" then
+      return nil, { kind = "net", text = "Dynamics 365 did not say what it made of a row" }
+    end
+    return row, row ~= true and row[TAG] or answer.headers["etag"]
   end)
 end
 

@@ -57,7 +57,8 @@ local function kind_of(status, code)
   end
   if status == 409 or status == 412 then return "conflict" end
   if status == 429 then return "busy" end
-  if status == 408 or status >= 500 then return "net" end
+  -- A redirect is not followed: something on the way, a proxy or a sign-in page, has answered.
+  if status < 400 or status == 408 or status >= 500 then return "net" end
   return "remote"
 end
 
@@ -96,11 +97,15 @@ local function unreadable(answer)
   return { kind = "net", status = answer.status, text = said }
 end
 
--- A successful answer -> its JSON, or true if it has none.
-local function decoded(answer)
-  if answer.body == "" then return true end
+-- A successful answer -> its JSON, or true if it has none.  A reading names a member that its
+-- answer has: without it something between us and the service has answered.
+local function decoded(answer, member)
+  if answer.body == "" and not member then return true end
   local doc = json.decode(answer.body)
-  if type(doc) ~= "table" then return nil, unreadable(answer) end
+  local found = type(doc) == "table" and (not member or doc[member])
+  if not found or found == json.null or (member == "value" and not json.is_array(found)) then
+    return nil, unreadable(answer)
+  end
   return doc
 end
 
@@ -133,23 +138,24 @@ end
 --- One request.  (suspends)
 ---@param doing string
 ---@param r table  as host.http.request takes it, without remote
+---@param member string|nil  what an answer must have
 ---@return table|true|nil doc, table answer_or_err
-function M.send(doing, r)
+function M.send(doing, r, member)
   local answer, err = request(r)
   if not answer then return nil, err end
   if answer.status < 200 or answer.status > 299 then return nil, M.failure(answer, doing) end
-  local doc, bad = decoded(answer)
+  local doc, bad = decoded(answer, member)
   return doc, bad or answer
 end
 
 -- One answer of a batch: its document, or an error with the number of its part.
-local function judge(answer, doing, index)
+local function judge(answer, doing, index, member)
   if answer.status < 200 or answer.status > 299 then
     local err = M.failure(answer, doing)
     err.index = index
     return nil, err
   end
-  return decoded(answer)
+  return decoded(answer, member)
 end
 
 -- The answers of the change set, or its one error.
@@ -177,7 +183,7 @@ end
 --- read has an outcome of its own: { doc = } or { err = }.  (suspends)
 ---@param doing string
 ---@param changes table[]  { method, path, headers, body }
----@param reads table[]  { path, headers }
+---@param reads table[]  { path, headers, member }: member is what its answer must have
 ---@param page boolean|nil  not counted as a request
 ---@return table|nil changed, table reads_or_err
 function M.batch(doing, changes, reads, page)
@@ -213,7 +219,7 @@ function M.batch(doing, changes, reads, page)
   local out = {}
   for i = 1, #reads do
     if not answers[i] then return nil, unreadable(answer) end
-    local doc, bad = judge(answers[i], doing, i)
+    local doc, bad = judge(answers[i], doing, i, reads[i].member)
     out[i] = { doc = doc, err = bad }
   end
   return changed, out

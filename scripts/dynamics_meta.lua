@@ -131,16 +131,16 @@ local function reads_for(logical)
   local at = definition(logical)
   local reads = {
     { path = at .. "?$select=LogicalName,EntitySetName,PrimaryIdAttribute,PrimaryNameAttribute,"
-      .. "ChangeTrackingEnabled" },
+      .. "ChangeTrackingEnabled", member = "EntitySetName" },
     { path = at .. "/Attributes?$select=LogicalName,AttributeType,AttributeTypeName,RequiredLevel,"
-      .. "IsValidForCreate,IsValidForUpdate" },
+      .. "IsValidForCreate,IsValidForUpdate", member = "value" },
     { path = at .. "/ManyToOneRelationships?$select=ReferencingAttribute,ReferencedEntity,"
-      .. "ReferencingEntityNavigationPropertyName" },
+      .. "ReferencingEntityNavigationPropertyName", member = "value" },
   }
   for _, cast in ipairs(CASTS) do
     local expand = cast[3] and "&$expand=" .. cast[3] or ""
     local path = at .. "/Attributes/" .. BASE .. cast[1] .. "?$select=" .. cast[2] .. expand
-    reads[#reads + 1] = { path = path }
+    reads[#reads + 1] = { path = path, member = "value" }
   end
   return reads
 end
@@ -202,7 +202,8 @@ end
 ---@return boolean
 function M.forget(logical)
   local kept = tables[logical] or from_mark(logical)
-  if kept and host.now_ms() - kept.at < FORGET_MS then return false end
+  local age = kept and host.now_ms() - kept.at
+  if age and age >= 0 and age < FORGET_MS then return false end
   tables[logical] = nil
   host.store.mark_set("meta:" .. logical, nil)
   return true
@@ -218,7 +219,8 @@ function M.set_of(logical)
   local name = host.store.mark_get(mark)
   if not name then
     local doc, err = call.send("read the definition of " .. logical,
-      { method = "GET", path = definition(logical) .. "?$select=EntitySetName", page = true })
+      { method = "GET", path = definition(logical) .. "?$select=EntitySetName", page = true },
+      "EntitySetName")
     if not doc then return nil, err end
     name = doc.EntitySetName
     host.store.mark_set(mark, name)
@@ -228,7 +230,7 @@ function M.set_of(logical)
 end
 
 local function list(doing, path)
-  local doc, err = call.send(doing, { method = "GET", path = path, page = true })
+  local doc, err = call.send(doing, { method = "GET", path = path, page = true }, "value")
   if not doc then return nil, err end
   return list_of(doc.value)
 end

@@ -109,6 +109,7 @@ local function kind_of(status, code)
   if code == "900421" or status == 401 then return "auth" end
   if status == 404 or status == 410 then return "absent" end
   if status == 409 or status == 412 then return "conflict" end
+  if status < 400 then return "net" end -- a redirect is not followed: something on the way answered
   return "remote"
 end
 
@@ -165,6 +166,10 @@ end
 local function written(doc, answer)
   if doc == nil then return nil, answer end
   local referral = doc == true or respell(doc)
+  if referral == true and answer.status ~= 204 or
+    referral ~= true and type(referral.id) ~= "string" then
+    return nil, { kind = "net", text = "Partner Center did not say what it made of a referral" }
+  end
   return referral, tag_of(referral, answer)
 end
 
@@ -175,10 +180,10 @@ function M.get(id)
   local r = { remote = "partner_center", method = "GET", path = referral_path(id) }
   local doc, answer = call("read a referral", r)
   if not doc then return nil, answer end
-  if doc == true then
+  local referral = doc ~= true and respell(doc)
+  if not referral or type(referral.id) ~= "string" then
     return nil, { kind = "net", text = "Partner Center sent an empty referral" }
   end
-  local referral = respell(doc)
   return referral, tag_of(referral, answer), answer.body
 end
 
@@ -222,7 +227,10 @@ function M.pages(q)
       return false, { kind = "net", text = "Partner Center's list has no rows" }
     end
     query = next_query(doc)
-    if query and seen[query] then query = nil end
+    if query and seen[query] then -- the service's links are loose; what is left out is found later
+      host.log("warn", "a list of Partner Center leads back to a page of its own: it ends there")
+      query = nil
+    end
     return respell(M.list(doc.value)), query
   end
 end

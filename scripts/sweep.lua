@@ -410,7 +410,8 @@ local function wake(s)
 end
 
 local function bring(trigger)
-  if host.now_ms() < busy_until then
+  local left = busy_until - host.now_ms()
+  if left > 0 and left <= PAGE_MS then -- more: the clock was put back
     return nil, UNDER_WAY
   end
   local s, err = M.compare()
@@ -428,12 +429,12 @@ end
 ---The handler of the daily tick: compares, wakes what differs, gives dead letters another try.
 ---@return integer|nil  again in that many ms
 function M.daily()
-  local hours = host.profile.settings.sweep_hours or 24
+  local hours, now = host.profile.settings.sweep_hours or 24, host.now_ms()
   local last = M.last()
-  local due = (last and last.began_ms or tonumber(host.store.mark_get "born") or host.now_ms()) +
-    hours * 3600 * 1000
-  local wait = due - host.now_ms()
-  if wait > 0 and (not last or last.step == "done") then
+  local began = last and last.began_ms or tonumber(host.store.mark_get "born") or now
+  local wait = began + hours * 3600 * 1000 - now
+  -- One that began in the future was begun by a clock that was wrong: it counts as none.
+  if wait > 0 and began <= now and (not last or last.step == "done") then
     return wait
   end
   local ok, err = bring "daily"

@@ -66,8 +66,9 @@ local function stale(link, ours, theirs)
     link.stale = nil
     return nil
   end
-  link.stale = link.stale or host.now_ms()
-  return host.now_ms() - link.stale < STALE_MOST_MS and STALE_MS or nil
+  local now = host.now_ms()
+  link.stale = math.min(link.stale or now, now) -- the clock may have been put back
+  return now - link.stale < STALE_MOST_MS and STALE_MS or nil
 end
 
 -- -> true; a number: again in that many ms; nil, err

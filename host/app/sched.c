@@ -7,6 +7,7 @@
  */
 #include "app/sched.h"
 
+#include "app/back.h"
 #include "app/record.h"
 #include "app/retry.h"
 #include "base/log.h"
@@ -41,6 +42,7 @@ struct sched {
 	struct loop_timer *timer;
 	bool look, stopped;
 	struct ticks ticks;
+	struct back back;
 };
 
 /* ---- what is in hand ---- */
@@ -243,6 +245,12 @@ static void set_timer(struct sched *s)
 	loop_timer_set(s->timer, ms < 0 ? 0 : ms > IDLE_MOST_MS ? IDLE_MOST_MS : ms);
 }
 
+static void cannot_take(struct sched *s, const struct err *e)
+{
+	log_error("cannot take jobs: %s", e->text);
+	loop_timer_set(s->timer, RETRY_BASE_MS);
+}
+
 static void take(struct sched *s)
 {
 	struct err e;
@@ -260,8 +268,7 @@ static void take(struct sched *s)
 			break;
 	}
 	if (got < 0) {
-		log_error("cannot take jobs: %s", e.text);
-		loop_timer_set(s->timer, RETRY_BASE_MS);
+		cannot_take(s, &e);
 	} else if (got == 0) {
 		set_timer(s);
 	}
@@ -273,8 +280,13 @@ void sched_round(struct sched *s)
 		return;
 	s->look = false;
 	put_back(s);
-	if (!s->stopped && s->tasks)
+	if (s->stopped || !s->tasks)
+		return;
+	struct err e;
+	if (back_look(&s->back, &e))
 		take(s);
+	else
+		cannot_take(s, &e);
 }
 
 /* What this round did to the job is not on disk; nor is its lease, if it was taken in it. */
@@ -298,6 +310,7 @@ void sched_round_over(struct sched *s, bool ok)
 		else if (touched && !ok)
 			lose(w);
 	}
+	back_round_over(&s->back, ok);
 	if (!ok)
 		loop_timer_set(s->timer, RETRY_BASE_MS);
 }
@@ -363,6 +376,7 @@ struct sched *sched_new(const struct sched_env *env)
 	struct sched *s = NEW(struct sched);
 	s->env = *env;
 	s->timer = loop_timer_new(env->loop, on_timer, s);
+	s->back = (struct back){.world = env->world, .queue = env->queue, .runs = env->runs};
 	return s;
 }
 

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MOST_HEADERS = 64 << 10 };
 
@@ -42,11 +43,33 @@ static void keep_header(struct http_answer *a, const char *p, size_t n)
 	a->nheaders++;
 }
 
+/* libcurl unpacks such a body by itself, and takes one that was cut for whole. */
+static bool is_packed(const char *p, size_t n)
+{
+	static const char name[] = "transfer-encoding:";
+	static const char plain[] = "chunked";
+	if (n < sizeof name - 1 || strncasecmp(p, name, sizeof name - 1) != 0) {
+		return false;
+	}
+	const char *end = p + n;
+	for (p += sizeof name - 1; p < end && isspace((unsigned char)*p); p++) {
+	}
+	while (end > p && isspace((unsigned char)end[-1])) {
+		end--;
+	}
+	return (size_t)(end - p) != sizeof plain - 1 ||
+	       strncasecmp(p, plain, sizeof plain - 1) != 0;
+}
+
 bool http_answer_take_line(struct http_answer *a, const char *p, size_t n)
 {
 	a->head_bytes += n;
 	if (a->head_bytes > MOST_HEADERS) {
 		a->too_much = "the answer's headers are larger than allowed";
+		return false;
+	}
+	if (!a->ended && is_packed(p, n)) {
+		a->too_much = "the answer is packed, which nobody asked for";
 		return false;
 	}
 	if (n >= 5 && memcmp(p, "HTTP/", 5) == 0) { /* a new head, after "100 Continue" */

@@ -56,10 +56,10 @@ static int64_t budget_ms(struct gate *g, int ahead)
 
 int64_t gate_pause_ms(const struct gate *g)
 {
-	int64_t left = g->paused_until_ms - WORLD_NOW(g->world);
-	if (left <= 0)
-		return 0;
-	return left > ANSWER_MOST_WAIT_MS ? ANSWER_MOST_WAIT_MS : left; /* the clock was put back */
+	int64_t wall = g->paused_until_ms - WORLD_NOW(g->world);
+	int64_t mono = (g->paused_until_us - mono_us(g) + 999) / 1000;
+	int64_t left = wall < mono ? wall : mono;
+	return left > 0 ? left : 0;
 }
 
 int64_t gate_ms(struct gate *g, int ahead)
@@ -94,11 +94,12 @@ void gate_good(struct gate *g)
 void gate_try_later(struct gate *g)
 {
 	g->try_ms = WORLD_NOW(g->world) + TRY_AGAIN_MS;
+	g->try_us = mono_us(g) + TRY_AGAIN_MS * INT64_C(1000);
 }
 
 bool gate_may_try(const struct gate *g)
 {
-	return WORLD_NOW(g->world) >= g->try_ms;
+	return WORLD_NOW(g->world) >= g->try_ms || mono_us(g) >= g->try_us;
 }
 
 int64_t gate_pause(struct gate *g, int64_t wait_ms)
@@ -108,8 +109,9 @@ int64_t gate_pause(struct gate *g, int64_t wait_ms)
 	int64_t back_off = g->strikes < 10 ? (int64_t)500 << g->strikes : MOST_BACK_OFF_MS;
 	if (wait_ms < back_off)
 		wait_ms = back_off;
-	int64_t until = WORLD_NOW(g->world) + wait_ms;
-	if (until > g->paused_until_ms)
-		g->paused_until_ms = until;
+	if (wait_ms > gate_pause_ms(g)) {
+		g->paused_until_ms = WORLD_NOW(g->world) + wait_ms;
+		g->paused_until_us = mono_us(g) + wait_ms * 1000;
+	}
 	return wait_ms;
 }

@@ -9,9 +9,10 @@
 
 struct gate {
 	const struct world *world;
-	int64_t try_ms;          /* wall: when a remote that lost its sign-in may be tried again */
-	int64_t paused_until_ms; /* wall, so that a moved test clock ends it; 0: never paused */
-	int strikes;             /* pauses in a row that no good answer came between */
+	/* By both clocks, and whichever comes first: the wall clock may be put back. */
+	int64_t try_ms, try_us; /* when a remote that lost its sign-in may be tried again */
+	int64_t paused_until_ms, paused_until_us; /* 0: never paused */
+	int strikes;      /* pauses in a row that no good answer came between */
 	int64_t *left_us; /* ring: when the last requests left, as many as the budget allows */
 	int budget, first, used; /* budget 0: none */
 	int64_t window_us;

@@ -90,7 +90,7 @@ bool remotes_state(struct remotes *s, size_t i, struct remote_state *out)
 				     .budget_left = gate_budget_left(&r->gate),
 				     .last_ok_ms = r->last_ok_ms};
 	if (gate_pause_ms(&r->gate) > 0)
-		out->paused_until_ms = r->gate.paused_until_ms;
+		out->paused_until_ms = WORLD_NOW(r->set->env.world) + gate_pause_ms(&r->gate);
 	memcpy(out->text, r->text, sizeof(out->text));
 	return true;
 }

@@ -27,17 +27,22 @@
 
 struct reader {
 	struct files *out;
-	struct buf stamps; /* path, device, inode, size, time of each file, in order */
+	struct buf stamps; /* path, device, inode, size, time, hash of each file, in order */
 	bool look;         /* only take stamps */
 };
 
 /* ---- one file ---- */
 
-static void stamp(struct reader *r, const char *path, const struct stat *st)
+/* The time alone would not tell two writes within one tick of the kernel apart. */
+static void stamp(struct reader *r, const char *path, const struct stat *st, const struct buf *text)
 {
-	buf_addf(&r->stamps, "%s %llx %llx %llx %lld.%09ld\n", path, (unsigned long long)st->st_dev,
+	unsigned char hash[32];
+	crypto_sha256(text->data ? text->data : "", text->len, hash);
+	buf_addf(&r->stamps, "%s %llx %llx %llx %lld.%09ld ", path, (unsigned long long)st->st_dev,
 		 (unsigned long long)st->st_ino, (unsigned long long)st->st_size,
 		 (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+	crypto_hex(&r->stamps, hash, sizeof(hash));
+	buf_addc(&r->stamps, '\n');
 }
 
 static bool check_stat(const char *path, const struct stat *st, size_t most, struct err *e)
@@ -64,7 +69,7 @@ static bool read_fd(int fd, const char *path, size_t most, struct buf *b, struct
 	return true;
 }
 
-/* The file's text ("" when only looking) in b. */
+/* The file's text in b. */
 static bool read_one(struct reader *r, const char *path, size_t most, struct buf *b, struct err *e)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -73,10 +78,9 @@ static bool read_one(struct reader *r, const char *path, size_t most, struct buf
 	struct stat st;
 	bool ok = fstat(fd, &st) == 0 ? check_stat(path, &st, most, e)
 				      : err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
-	if (ok) {
-		stamp(r, path, &st);
-		ok = r->look || read_fd(fd, path, most, b, e);
-	}
+	ok = ok && read_fd(fd, path, most, b, e);
+	if (ok)
+		stamp(r, path, &st, b);
 	close(fd);
 	return ok;
 }

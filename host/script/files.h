@@ -1,6 +1,6 @@
 /*
- * One consistent set of files: scripts, shipped mappings, the profile folder.  Read twice by name
- * and stamp, so that a set half written by an editor is not taken for whole.
+ * One consistent set of files: scripts, shipped mappings, the profile folder.  Read twice, by name,
+ * stamp and contents, so that a set half written by an editor is not taken for whole.
  */
 #ifndef SCRIPT_FILES_H
 #define SCRIPT_FILES_H

@@ -5,7 +5,7 @@ local M = {}
 
 -- The keys of a fault row and how their text is read.
 local KEYS = {
-  method = tostring, path = tostring, drop = tostring, status = tonumber, retry_after = tonumber,
+  method = tostring, path = tostring, drop = tostring, status = tonumber, retry_after = tostring,
   delay_ms = tonumber, count = tonumber, skip = tonumber, limit = tonumber, body = tostring,
 }
 
@@ -26,7 +26,7 @@ end
 
 -- After `limit` calls: 429 until the caller has kept still for retry_after seconds.
 local function throttled(f, now)
-  local wait = (f.retry_after or 5) * 1000
+  local wait = (tonumber(f.retry_after) or 5) * 1000
   if f.until_ms and now >= f.until_ms then f.calls, f.until_ms = 0, nil end
   f.calls = (f.calls or 0) + 1
   if f.calls <= f.limit then return nil end

@@ -199,7 +199,8 @@ end
 -- What is still under way, for who waits until all is at rest.
 local function pending(self)
   local open, registered = self.partner.hooks:pending()
-  return json.encode { deliveries = open, registered = registered, writes = self.writes } .. "\n", 0
+  return json.encode { deliveries = open, registered = registered, writes = self.writes,
+    requests = self.requests } .. "\n", 0
 end
 
 local function stop(self)
@@ -269,9 +270,10 @@ local function writes(req)
   return CHANGES[req.method] and not req.path:find("^/webhooks/")
 end
 
--- Counts the writes that a service took.
+-- Counts the requests that came, and the writes that a service took.
 local function counted(self, handle)
   return function(req)
+    self.requests = self.requests + 1
     local status, headers, body = handle(req)
     if status and status < 300 and writes(req) then self.writes = self.writes + 1 end
     return status, headers, body
@@ -301,7 +303,7 @@ end
 ---                 say: nil|fun(text: string), organization: string|nil } see bulk.lua
 ---@return table|nil server, table|nil err
 function M.start(options)
-  local self = setmetatable({ listeners = {}, running = true, writes = 0,
+  local self = setmetatable({ listeners = {}, running = true, writes = 0, requests = 0,
     switches = switches.new() }, M)
   self.faults = faults.new(function() return self.env.now() end)
   self.env = new_env(self.switches, self.faults)

@@ -4,6 +4,8 @@
 #include "base/buf.h"
 #include "tests.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,8 +177,75 @@ static void check_refusals(void)
 	}
 }
 
+/* ---- files that change meanwhile ---- */
+
+struct writer {
+	struct tree *t;
+	atomic_bool stop;
+};
+
+/* "a", then "z", get the next number, over and over; between two numbers it rests now and then. */
+static void *write_on(void *arg)
+{
+	struct writer *w = arg;
+	for (int n = 2; !atomic_load(&w->stop); n++) {
+		char text[16];
+		int len = snprintf(text, sizeof(text), "%08d", n);
+		put(w->t->scripts, "a.lua", text, (size_t)len);
+		put(w->t->scripts, "z.lua", text, (size_t)len);
+		struct timespec rest = {.tv_nsec = n % 7 == 0 ? 12000000 : 300000};
+		(void)nanosleep(&rest, NULL);
+	}
+	return NULL;
+}
+
+static int number_in(const struct files *f, const char *name)
+{
+	for (size_t i = 0; i < f->nscripts; i++) {
+		if (strcmp(f->scripts[i].name, name) == 0) {
+			return f->scripts[i].len == 8 ? (int)strtol(f->scripts[i].text, NULL, 10)
+						      : -1;
+		}
+	}
+	return -1;
+}
+
+static void check_changes(void)
+{
+	CASE ("guard 4: a set that changes while it is read is one that stood there at one time") {
+		struct tree t = tree_new();
+		struct writer w = {.t = &t};
+		pthread_t thread;
+		int whole = 0;
+		put(t.scripts, "a.lua", "00000001", 8);
+		put(t.scripts, "z.lua", "00000001", 8);
+		for (int i = 0; i < 60; i++) {
+			char name[32];
+			snprintf(name, sizeof(name), "m%d.lua", i);
+			put(t.scripts, name, "return 1", 8);
+		}
+		CHECK(pthread_create(&thread, NULL, write_on, &w) == 0);
+		for (int i = 0; i < 400; i++) {
+			if (!files_read(&t.files, &t.source, &t.e)) {
+				CHECK(strstr(t.e.text, "keep changing") != NULL);
+				continue;
+			}
+			int a = number_in(&t.files, "a");
+			int z = number_in(&t.files, "z");
+			CHECK(a < 0 || z < 0 || a == z || a == z + 1); /* -1: half written, then */
+			whole += a == z;
+			files_clear(&t.files);
+		}
+		CHECK(whole > 0);
+		atomic_store(&w.stop, true);
+		(void)pthread_join(thread, NULL);
+		tree_free(&t);
+	}
+}
+
 void check_files(void)
 {
 	check_sets();
 	check_refusals();
+	check_changes();
 }

@@ -280,6 +280,34 @@ static void check_holding(void)
 		oauth_free(o);
 		bench_free(&b);
 	}
+	CASE ("guard 5: clock jumps cost at most one token each, and none is held too long") {
+		static const int64_t jumps[] = {-86400000, -315576000000, 86400000, 315576000000};
+		for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+			struct bench b = bench_new();
+			struct got g = {0};
+			struct oauth *o = open_grant(&b, by_secret());
+			oauth_token(o, CRM, false, on_token, &g);
+			answer_token(&b, 0, "T1", NULL);
+			b.fake->now_ms += jumps[i];
+			bool forward = jumps[i] > 0;
+			oauth_token(o, CRM, false, on_token, &g);
+			CHECK_INT(b.fake->n, forward ? 2 : 1);
+			if (forward) {
+				answer_token(&b, 1, "T2", NULL);
+			}
+			for (int k = 0; k < 50;
+			     k++) { /* no storm, neither then nor when it is mended */
+				b.fake->now_ms -= k == 25 ? jumps[i] : 0;
+				CHECK(oauth_token(o, CRM, false, on_token, &g) == NULL);
+			}
+			CHECK_STR(g.token, forward ? "T2" : "T1");
+			b.fake->mono_us += INT64_C(2881) * 1000000;
+			CHECK(oauth_token(o, CRM, false, on_token, &g) != NULL);
+			CHECK_INT(b.fake->n, forward ? 3 : 2);
+			oauth_free(o);
+			bench_free(&b);
+		}
+	}
 	CASE ("oauth_many_who_wait_make_one_request") {
 		struct bench b = bench_new();
 		struct got g[3] = {{0}};
@@ -689,7 +717,7 @@ static int rotate(struct endpoint *s, const char *dir, int n, uint64_t k, bool b
 
 static void check_death(void)
 {
-	CASE ("oauth_rotation_killed_at_any_commit_finds_a_working_grant") {
+	CASE ("guard 5: a refresh killed at any commit finds a working grant") {
 		struct endpoint *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
 					  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		for (uint64_t k = 1; k <= 5; k++) {
@@ -705,7 +733,7 @@ static void check_death(void)
 		}
 		munmap(s, sizeof(*s));
 	}
-	CASE ("oauth_rotation_killed_again_and_again_at_the_same_commit_still_works") {
+	CASE ("guard 5: a refresh killed again and again at the same commit still works") {
 		struct endpoint *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
 					  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		const char *dir = tests_tempdir();

@@ -419,7 +419,7 @@ static void check_pause(void)
 		CHECK_INT(b.fake->n, 1);
 		bench_free(&b);
 	}
-	CASE ("remote_retry_after_is_kept_within_a_second_and_an_hour") {
+	CASE ("guard 5: a Retry-After of any kind is kept within a second and an hour") {
 		static const struct {
 			const char *header;
 			int status;
@@ -432,7 +432,17 @@ static void check_pause(void)
 			{"retry-after: soon", 429, 5000, ERR_BUSY},
 			{NULL, 429, 5000, ERR_BUSY},
 			{"retry-after: Sun, 06 Nov 1994 08:49:37 GMT", 503, 1000, ERR_BUSY},
+			{"retry-after: 1000000000000", 429, 3600000, ERR_BUSY},
+			{"retry-after: 99999999999999999999999999999999", 503, 3600000, ERR_BUSY},
+			{"retry-after: 1e9", 429, 5000, ERR_BUSY},
+			{"retry-after: 0x10", 429, 5000, ERR_BUSY},
+			{"retry-after: 5, 6", 429, 5000, ERR_BUSY},
+			{"retry-after: ", 429, 5000, ERR_BUSY},
+			{"retry-after: Sun, 06 Nov 1994 08:49:37 GMT", 429, 1000, ERR_BUSY},
+			{"retry-after: Fri, 06 Nov 9999 08:49:37 GMT", 429, 3600000, ERR_BUSY},
+			{"retry-after: Fri, 99 Nov 2099 99:99:99 GMT", 429, 5000, ERR_BUSY},
 			{"retry-after: -1", 503, 0, ERR_NET},
+			{"retry-after: soon", 503, 0, ERR_NET},
 			{"retry-after: 5", 408, 0, ERR_NET},
 		};
 		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -477,6 +487,42 @@ static void check_pause(void)
 			fake_answer(b.fake, i, 429, "retry-after: 1", "");
 			CHECK_INT(g[i].e.wait_ms, 1000);
 		}
+		bench_free(&b);
+	}
+	CASE ("guard 5: a pause lasts no longer when the clock is put back, and none is "
+	      "forgotten") {
+		static const int64_t jumps[] = {-86400000, -315576000000, -1000};
+		for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+			struct bench b = bench_new((struct remote_config){0}, false);
+			struct got g = {0};
+			struct got next = {0};
+			get(&b, "a", &g);
+			CHECK(round_end(&b));
+			fake_answer(b.fake, 0, 429, "retry-after: 20", "");
+			b.fake->now_ms += jumps[i];
+			CHECK_INT(state(&b).paused_until_ms, b.fake->now_ms + 20000);
+			get(&b, "b", &next);
+			CHECK(round_end(&b));
+			fake_pass(b.fake, 19999);
+			CHECK_INT(b.fake->n, 1);
+			fake_pass(b.fake, 1);
+			CHECK_INT(b.fake->n, 2);
+			bench_free(&b);
+		}
+	}
+	CASE ("guard 5: a lost sign-in is tried again in ten minutes though the clock is put "
+	      "back") {
+		struct bench b = bench_new((struct remote_config){0}, true);
+		struct got g = {0};
+		get(&b, "a", &g);
+		CHECK(round_end(&b));
+		fake_answer(b.fake, 0, 400, NULL, "{\"error\":\"invalid_grant\"}");
+		CHECK(state(&b).needs_sign_in);
+		b.fake->now_ms -= 315576000000;
+		fake_pass(b.fake, 599999);
+		CHECK(get(&b, "b", &g) == NULL);
+		fake_pass(b.fake, 1);
+		CHECK(get(&b, "b", &g) != NULL);
 		bench_free(&b);
 	}
 	CASE ("remote_throttled_token_endpoint_pauses_too") {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 static int64_t wall = 1940000000000;
+static int64_t behind; /* by how much the wall clock was put back so far */
 
 static int64_t wall_now(void *ctx)
 {
@@ -20,7 +21,13 @@ static int64_t wall_now(void *ctx)
 static int64_t mono_now(void *ctx)
 {
 	(void)ctx;
-	return wall * 1000;
+	return (wall + behind) * 1000;
+}
+
+static void put_clock(int64_t ms)
+{
+	wall += ms;
+	behind -= ms;
 }
 
 static void all_seven(void *ctx, void *out, size_t n)
@@ -388,8 +395,81 @@ static void check_lost(void)
 }
 
 void check_sched(void);
+/* "net" waits for its next try, "again" and a tick for their time. */
+static void wait_three(struct rig *r, int64_t id[2])
+{
+	id[0] = put(r, "net");
+	id[1] = put(r, "again");
+	CHECK(round_once(r));
+	CHECK(round_once(r));
+}
+
+static const int64_t jumps[] = {-86400000, -315576000000, -3600000, 86400000, 315576000000};
+enum { JUMPS = sizeof(jumps) / sizeof(jumps[0]) };
+
+static void check_clock(void)
+{
+	CASE ("guard 5: a clock put back or forward: what waits comes in its time, each once") {
+		for (size_t i = 0; i < JUMPS; i++) {
+			struct rig *r = rig_new();
+			int64_t id[2];
+			wait_three(r, id);
+			put_clock(jumps[i]);
+			wall += 6000; /* all three are due by now */
+			sched_look(r->sched);
+			CHECK(round_once(r));
+			CHECK(round_once(r));
+			CHECK_INT(look_at(r, id[0]).job.attempt, 2);
+			CHECK_INT(look_at(r, id[1]).job.due_ms, wall + 1500);
+			struct queue_stats q;
+			struct err e;
+			CHECK(queue_stats(r->queue, &q, &e));
+			CHECK_INT(q.due, 0);
+			CHECK_INT(q.waiting, 3);
+			rig_free(r);
+		}
+	}
+	CASE ("guard 5: a clock put back while the host was down: what waits comes in its time") {
+		struct rig *r = rig_new();
+		int64_t id[2];
+		wait_three(r, id);
+		const struct sched_env env = {r->loop, &world, r->queue, r->runs};
+		sched_free(r->sched);
+		put_clock(-315576000000);
+		behind = -wall; /* a machine that was started anew */
+		r->sched = sched_new(&env);
+		struct err e;
+		CHECK(sched_use(r->sched, r->vm, r->ts, 3, 4, &e));
+		CHECK(round_once(r));
+		wall += 6000;
+		sched_look(r->sched);
+		CHECK(round_once(r));
+		CHECK(round_once(r));
+		CHECK_INT(look_at(r, id[0]).job.attempt, 2);
+		CHECK_INT(look_at(r, id[1]).job.due_ms, wall + 1500);
+		rig_free(r);
+	}
+	CASE ("guard 5: a clock put back in a round that dies is put right in the next") {
+		struct rig *r = rig_new();
+		int64_t id[2];
+		wait_three(r, id);
+		pages(r, "pragma max_page_count=60");
+		put(r, "big"); /* due at once */
+		put_clock(-86400000);
+		wall += 6000;
+		CHECK(!round_once(r));
+		pages(r, "pragma max_page_count=100000");
+		sched_look(r->sched);
+		CHECK(round_once(r));
+		CHECK(round_once(r));
+		CHECK_INT(look_at(r, id[1]).job.due_ms, wall + 1500);
+		rig_free(r);
+	}
+}
+
 void check_sched(void)
 {
 	check_outcomes();
 	check_lost();
+	check_clock();
 }

@@ -606,6 +606,30 @@ static void check_fetching(void)
 		free(head);
 		bench_free(&b);
 	}
+	CASE ("guard 5: what a clock ten years ahead found of a certificate is forgotten with it") {
+		struct got g;
+		struct signer root = signer_new("Example Roots", 2048, 3650, NULL);
+		struct signer s = signer_new("Example Corporation", 2048, 5, &root);
+		struct bench b = bench_with(root.cert, "Example Corporation", 0);
+		struct buf head = sign_body(&s);
+		struct verify_in in = body_in(head.data);
+		b.fake->now_ms += 3650 * DAY_MS;
+		check(&b, &in, &g);
+		answer_cert(&b, 0, s.cert);
+		CHECK_INT(g.verdict, VERDICT_BAD);
+		b.fake->now_ms -= 3650 * DAY_MS;
+		check(&b, &in, &g);
+		CHECK_INT(b.fake->n, 2);
+		answer_cert(&b, 1, s.cert);
+		CHECK_INT(g.verdict, VERDICT_GOOD);
+		b.fake->now_ms -= 3650 * DAY_MS; /* nor is it believed before it is true */
+		check(&b, &in, &g);
+		CHECK_INT(b.fake->n, 3);
+		buf_free(&head);
+		signer_free(&root);
+		signer_free(&s);
+		bench_free(&b);
+	}
 	CASE ("verify_certificate_is_fetched_again_after_a_day_and_kept_if_its_host_is_down") {
 		struct bench b = bench_new();
 		struct got g;
