@@ -34,8 +34,8 @@ LIBS_MAPPER = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lseccomp
 BASE := buf clock crypto crypto_cert err log world
 IO := child frames http_answer http_call http_client http_conn http_crowd http_gate http_request \
 	http_server loop watch wire
-STORE := db docs json_text links migrations private_file queue queue_many runs state_file stmt \
-	vault
+STORE := backup copy db docs json_text links migrations private_file queue queue_many restore runs \
+	state_file stmt trouble vault
 REMOTE := answer gate inbox oauth oauth_wire remote remote_set remote_url verify verify_url
 SCRIPT := api api_child api_control api_crypto api_docs api_file api_host api_http api_kit api_rows \
 	api_serve api_store commands files generation json json_lex json_value json_write mapper \

@@ -64,6 +64,10 @@
  *   stmt           prepared statements by name
  *   state_file     opening the file, and the checks in order
  *   migrations     the schema, step by step
+ *   trouble        what can befall the file: names, exit statuses, the way back
+ *   backup         a verified copy, while rounds go on
+ *   restore        a backup becomes the state file
+ *   copy           what both share: count, check, put in place
  *   queue          jobs: how one changes its state
  *   queue_many     jobs: all of them at once
  *   links          joined records, and what hangs on them

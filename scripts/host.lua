@@ -101,6 +101,26 @@ function host.status() end
 ---@return true? ok, err? err
 function host.reload() end
 
+---@class host.copy a state file that was copied and proved
+---@field file string
+---@field bytes? integer of a backup
+---@field aside? string of a restore: the new name of what stood there, "" if nothing did
+---@field key? "none"|"fits"|"other"|"missing" of a restore: the key file and its secrets
+---@field schema integer
+---@field secrets integer
+---@field rows integer
+---@field tables table<string, integer>
+
+---(suspends) A verified copy of the state file; rounds go on meanwhile.
+---@param path string absolute; never covers a file
+---@return host.copy? made, err? err
+function host.backup(path) end
+
+---Commands that run here: a backup becomes the state file of a host that is stopped.
+---@param what { from: string, to: string, key_file?: string, aside?: boolean }
+---@return host.copy? made, err? err, integer? ends exit status of what befell the state, 0: none
+function host.restore(what) end
+
 ---(suspends) Commands that run here: loads and checks a profile folder; host.map then asks it.
 ---@param dir string
 ---@return { problems: table[], profile?: table }? loaded, err? err

@@ -11,6 +11,7 @@
 #include "app/site.h"
 #include "base/log.h"
 #include "io/wire.h"
+#include "store/trouble.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -138,7 +139,10 @@ static void on_fatal(void *ctx, const struct err *e)
 {
 	struct serving *v = ctx;
 	log_error("%s", e->text);
-	process_end(&v->p, 1);
+	if (trouble_name(e->end))
+		log_error("exit status %d, %s: %s", e->end, trouble_name(e->end),
+			  trouble_advice(e->end));
+	process_end(&v->p, e->end ? e->end : 1);
 }
 
 static void on_idle(void *ctx)
@@ -203,6 +207,7 @@ int app_serve(const struct app_paths *paths, const char *dir)
 	struct err e;
 	char *real = app_folder(dir, &e);
 	char *shown = shown_folder(dir);
+	process_seal();
 	bool ok = real && process_open(&v.p, on_stop, on_hup, &v, &e);
 	if (ok) {
 		ok = serve(&v, paths, real, shown, &e);
@@ -212,7 +217,7 @@ int app_serve(const struct app_paths *paths, const char *dir)
 		log_error("%s", e.text);
 	free(real);
 	free(shown);
-	return ok ? v.p.status : 1;
+	return ok ? v.p.status : e.end ? e.end : 1;
 }
 
 /* ---- a command of a profile ---- */
@@ -229,7 +234,9 @@ struct asking {
 static void ask_failed(struct asking *a, const struct err *e)
 {
 	fprintf(stderr, "cosell %s: %s\n", a->name, e->text);
-	process_end(&a->p, 1);
+	if (trouble_name(e->end))
+		fprintf(stderr, "%s: %s\n", trouble_name(e->end), trouble_advice(e->end));
+	process_end(&a->p, e->end ? e->end : 1);
 }
 
 static void ask_done(void *ctx, int status, const struct err *e)
@@ -347,6 +354,7 @@ int app_host(const struct app_paths *paths, const char *dir, const char *name, c
 	struct asking a = {
 		.paths = paths, .dir = real, .shown = shown, .name = name, .request = request};
 	log_level_set(LOG_WARN);
+	process_seal();
 	bool ok = real && process_open(&a.p, ask_stop, NULL, &a, &e);
 	if (ok) {
 		ok = ask(&a, &e);

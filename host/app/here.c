@@ -53,7 +53,11 @@ static void on_loaded(void *ctx, struct generation *g, const char *problems, con
 		h->services.mapper = g->mapper;
 		generation_free(h->loaded);
 		h->loaded = g;
-		buf_addf(&b, "{\"problems\":[],\"profile\":%s}", g->profile->view);
+		buf_addf(&b, "{\"problems\":[],\"profile\":%s,\"state\":", g->profile->view);
+		buf_add_json(&b, g->profile->state, strlen(g->profile->state));
+		buf_adds(&b, ",\"key_file\":");
+		buf_add_json(&b, g->profile->key_file, strlen(g->profile->key_file));
+		buf_addc(&b, '}');
 	} else if (problems[0] == '{') {
 		buf_adds(&b, problems);
 	} else {

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #define IN_FLIGHT 64
 
@@ -84,6 +86,13 @@ static void clock_start(void)
 
 /* ---- the parts ---- */
 
+void process_seal(void)
+{
+	const struct rlimit none = {0, 0};
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 bool process_open(struct process *p, loop_cb *on_stop, loop_cb *on_hup, void *ctx, struct err *e)
 {
 	*p = (struct process){0};
@@ -91,6 +100,7 @@ bool process_open(struct process *p, loop_cb *on_stop, loop_cb *on_hup, void *ct
 	clock_start();
 #endif
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error like any other */
 	p->loop = loop_new(e);
 	if (!p->loop)
 		return false;

@@ -20,6 +20,9 @@ struct process {
 /* The callbacks may be NULL: then the signal is left alone. */
 bool process_open(struct process *p, loop_cb *on_stop, loop_cb *on_hup, void *ctx,
 		  struct err *e) MUST_USE;
+/* For a process that will hold tokens and keys: no dump of it is ever written, and no other program of
+ * the same user may look into it. */
+void process_seal(void);
 void process_close(struct process *p);
 void process_end(struct process *p, int status); /* the loop ends after this round */
 

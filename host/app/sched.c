@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "script/ticks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,13 +133,34 @@ static bool report(struct sched *s, const struct job *j, const struct err *why, 
 	return ok;
 }
 
+/* How much of a text is "details.lua:12"; 0: it begins with something else. */
+static int place_in(const char *text)
+{
+	const char *lua = strstr(text, ".lua:");
+	size_t path = strcspn(text, " :;'\"");
+	if (!lua || (size_t)(lua - text) + 4 != path)
+		return 0;
+	return (int)(path + 1 + strspn(text + path + 1, "0123456789"));
+}
+
+/* Not the text: a service or a mapping may have put a customer's name into it. */
+static void say_bad(const struct job *j, const struct err *why)
+{
+	char status[32] = "";
+	int place = place_in(why->text);
+	if (why->status)
+		snprintf(status, sizeof(status), ", answer %d", why->status);
+	log_error("job %lld (%s): %s%s%s%.*s; cosell runs and cosell retry tell why",
+		  (long long)j->id, j->kind, err_kind_name(why->kind), status, place ? " at " : "",
+		  place, why->text);
+}
+
 static bool settle_bad(struct sched *s, const struct job *j, const struct err *why, struct err *e)
 {
 	struct retry v = retry_judge(j, why, dice(s));
 	if (!v.bury)
 		return queue_again(s->env.queue, j->id, now(s) + v.wait_ms, v.count, why, e);
-	log_error("job %lld (%s): %s: %s", (long long)j->id, j->kind, err_kind_name(why->kind),
-		  why->text);
+	say_bad(j, why);
 	if (is_tick(j)) /* it never dies: it would never tick again */
 		return queue_again(s->env.queue, j->id, now(s) + TICK_AGAIN_MS, false, why, e);
 	if (!queue_bury(s->env.queue, j->id, why, e))

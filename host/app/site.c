@@ -12,6 +12,8 @@
 #include "app/sched.h"
 #include "base/log.h"
 #include "script/reload.h"
+#include "store/backup.h"
+#include "store/trouble.h"
 #include "store/vault.h"
 
 #include <stdio.h>
@@ -37,6 +39,9 @@ struct site {
 	struct sched *sched;
 	struct control *control;
 	struct profile *running; /* the profile this site was opened with */
+	struct backup *backup;
+	void (*backup_done)(void *, const char *, const struct err *);
+	void *backup_arg;
 	struct loop_timer *care;
 	bool ready, stopping, idle_told;
 	bool failing;     /* the last round could not be written */
@@ -160,6 +165,44 @@ static bool on_reload(void *ctx, struct err *e)
 	return true;
 }
 
+/* ---- a backup, between rounds ---- */
+
+static bool on_backup(void *ctx, const char *path,
+		      void (*done)(void *, const char *, const struct err *), void *arg,
+		      struct err *e)
+{
+	struct site *s = ctx;
+	if (s->backup)
+		return err_set(e, ERR_BUSY, "another backup is being made");
+	s->backup = backup_begin(s->db, path, e);
+	if (!s->backup)
+		return false;
+	s->backup_done = done;
+	s->backup_arg = arg;
+	return true;
+}
+
+static void end_backup(struct site *s, const struct err *e)
+{
+	struct buf b = {0};
+	if (!s->backup)
+		return;
+	if (!e)
+		backup_report(s->backup, &b);
+	backup_free(s->backup);
+	s->backup = NULL;
+	s->backup_done(s->backup_arg, b.data, e);
+	buf_free(&b);
+}
+
+static void backup_round(struct site *s)
+{
+	struct err e;
+	int got = s->backup ? backup_step(s->backup, &e) : 1;
+	if (got < 1)
+		end_backup(s, got < 0 ? &e : NULL);
+}
+
 static struct services services_of(struct site *s)
 {
 	return (struct services){.loop = s->config.env.loop,
@@ -174,6 +217,7 @@ static struct services services_of(struct site *s)
 				 .queued = look,
 				 .status = on_status,
 				 .reload = on_reload,
+				 .backup = on_backup,
 				 .ctx = s};
 }
 
@@ -231,13 +275,21 @@ static void on_care(void *arg)
 	if (!s->db || !db_replaced(s->db))
 		return;
 	err_set(&e, ERR_STORE, "the state file was replaced or removed while it was open");
+	e.end = TROUBLE_GONE;
 	s->config.hooks.fatal(s->config.hooks.ctx, &e);
 }
 
+/* A full disk is waited for, once we run; what else befalls the file ends the host, and the next
+ * start looks at it anew. */
 static void say_outcome(struct site *s, bool ok, const struct err *e)
 {
-	if (!ok && !s->failing)
-		log_error("state: %s; nothing of this round left, it is tried again", e->text);
+	const char *advice = ok ? NULL : trouble_advice(e->end);
+	if (!ok && (trouble_ends(e->end) || !s->ready)) {
+		s->config.hooks.fatal(s->config.hooks.ctx, e);
+	} else if (!ok && !s->failing) {
+		log_error("state: %s; nothing of this round left, it is tried again%s%s", e->text,
+			  advice ? ": " : "", advice ? advice : "");
+	}
 	if (ok && s->failing)
 		log_info("state: can be written again");
 	s->failing = !ok;
@@ -283,6 +335,7 @@ bool site_round(struct site *s)
 	sched_round(s->sched);
 	bool more = run_tasks(s, w->mono_us(w->ctx) + SLICE_US);
 	commit(s);
+	backup_round(s);
 	if (!more && !any_ready(s))
 		db_idle(s->db);
 	if (first && !s->failing) {
@@ -294,7 +347,7 @@ bool site_round(struct site *s)
 		s->idle_told = true;
 		s->config.hooks.idle(s->config.hooks.ctx);
 	}
-	return any_ready(s);
+	return any_ready(s) || s->backup;
 }
 
 /* ---- the object ---- */
@@ -349,6 +402,9 @@ void site_free(struct site *s)
 		return;
 	if (s->sched)
 		sched_stop(s->sched);
+	struct err ended;
+	err_set(&ended, ERR_CONFIG, "the host stops");
+	end_backup(s, &ended);
 	reload_free(s->reload); /* closes all tasks */
 	close_state(s);
 	sched_free(s->sched);

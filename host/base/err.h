@@ -30,11 +30,12 @@ struct err {
 	enum err_kind kind;
 	int status;      /* HTTP status where there is one, else 0 */
 	int64_t wait_ms; /* ERR_BUSY: not before this many ms from now; else 0 */
+	int end;         /* exit status of a program that this ends, 0: 1 (store/trouble.h) */
 	char text[1000]; /* one line in plain words, no secret, no personal value */
 };
 
 /* Fills *e (kept bounded, control bytes become spaces) and returns false, so that a caller can
- * write `return err_set(e, ...)`.  status and wait_ms become 0. */
+ * write `return err_set(e, ...)`.  The numbers become 0. */
 bool err_set(struct err *e, enum err_kind kind, const char *fmt, ...) PRINTF(3, 4);
 
 /* Puts context in front: "context: text".  Done once where an error crosses a floor. */

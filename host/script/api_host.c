@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "script/api_kit.h"
 #include "script/api_parts.h"
+#include "store/restore.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -223,12 +224,51 @@ static int l_load(lua_State *L)
 			 NULL); /* an answer for a task that is gone is dropped */
 }
 
+/* ---- the state file as a whole ---- */
+
+/* host.backup(path) (suspends) -> {file=, bytes=, schema=, secrets=, rows=, tables=} | nil, err */
+static int l_backup(lua_State *L)
+{
+	struct services *s = api_services(L);
+	const char *path = luaL_checkstring(L, 1);
+	struct task *t = task_of(L);
+	API_NEED(L, s, backup);
+	struct ticket *k = NEW(struct ticket);
+	*k = task_ticket(t);
+	struct err e;
+	if (!s->backup(s->ctx, path, load_done, k, &e)) {
+		free(k);
+		return vm_fail(L, &e);
+	}
+	return task_wait(L, t, false, NULL, NULL); /* done all the same if nobody waits any more */
+}
+
+/* host.restore{from=, to=, key_file=, aside=} -> {file=, aside=, key=, schema=, ...} | nil, err, end */
+static int l_restore(lua_State *L)
+{
+	static const char *const keys[] = {"from", "to", "key_file", "aside", NULL};
+	struct services *s = api_local(L);
+	api_check_keys(L, 1, keys);
+	const struct restore r = {.from = api_need_string(L, 1, "from"),
+				  .to = api_need_string(L, 1, "to"),
+				  .key_file = api_opt_string(L, 1, "key_file", NULL),
+				  .aside = api_opt_bool(L, 1, "aside")};
+	struct buf *b = api_scratch(s);
+	struct err e;
+	if (restore_run(&r, s->world, b, &e))
+		return api_push_json(L, b->data, b->len);
+	(void)vm_fail(L, &e);
+	lua_pushinteger(L, e.end);
+	return 3;
+}
+
 /* ---- registration ---- */
 
 static const luaL_Reg functions[] = {
-	{"sleep", l_sleep},   {"now_ms", l_now_ms}, {"uuid", l_uuid}, {"random", l_random},
-	{"log", l_log},       {"run", l_run},       {"map", l_map},   {"status", l_status},
-	{"reload", l_reload}, {"load", l_load},     {NULL, NULL},
+	{"sleep", l_sleep},   {"now_ms", l_now_ms}, {"uuid", l_uuid},     {"random", l_random},
+	{"log", l_log},       {"run", l_run},       {"map", l_map},       {"status", l_status},
+	{"reload", l_reload}, {"load", l_load},     {"backup", l_backup}, {"restore", l_restore},
+	{NULL, NULL},
 };
 
 void api_host_open(lua_State *L)

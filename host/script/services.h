@@ -39,6 +39,11 @@ struct services {
 	bool (*load)(void *ctx, const char *dir,
 		     void (*done)(void *, const char *, const struct err *), void *arg,
 		     struct err *e);
+	/* copies the state file between rounds; done once, never from inside: JSON (see
+	 * backup_report) */
+	bool (*backup)(void *ctx, const char *path,
+		       void (*done)(void *, const char *, const struct err *), void *arg,
+		       struct err *e);
 	void *ctx;
 
 	/* the api's own: what a Lua-called function holds while Lua may raise; used anew by each

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "store/state_file.h"
+#include "store/trouble.h"
 
 #include <sqlite3.h>
 
@@ -105,6 +106,7 @@ static void die(struct db *d, const struct err *why)
 			     NULL); /* sqlite may have done it itself */
 	}
 	d->dead = true;
+	d->spoilt |= why->end == TROUBLE_DAMAGED;
 	d->why = *why;
 }
 
@@ -113,8 +115,9 @@ bool db_fail(struct db *d, int rc, const char *what, struct err *e)
 	err_set(e, kind_of(rc), "state file: %s: %s", what,
 		sqlite3_extended_errcode(d->sql) == rc ? sqlite3_errmsg(d->sql)
 						       : sqlite3_errstr(rc));
+	e->end = trouble_of(d->sql, rc);
 	bool lost = d->open && sqlite3_get_autocommit(d->sql);
-	if (!d->dead && (lost || (d->open && !is_mild(rc)))) {
+	if (!d->dead && (lost || trouble_ends(e->end) || (d->open && !is_mild(rc)))) {
 		die(d, e);
 	}
 	return false;
@@ -122,8 +125,12 @@ bool db_fail(struct db *d, int rc, const char *what, struct err *e)
 
 bool db_alive(const struct db *d, struct err *e)
 {
-	return !d->dead ||
-	       err_set(e, ERR_STORE, "nothing more runs in this round: %s", d->why.text);
+	if (!d->dead) {
+		return true;
+	}
+	err_set(e, ERR_STORE, "nothing more runs in this round: %s", d->why.text);
+	e->end = d->why.end;
+	return false;
 }
 
 bool db_before_write(struct db *d, struct err *e)
@@ -254,12 +261,16 @@ static void kill_point(struct db *d, bool before)
 }
 
 /* Passive is enough: with no other connection and no reader it moves every page, and the next
- * write starts the WAL from its beginning.  A failure costs nothing but another try. */
+ * write starts the WAL from its beginning.  A full disk costs nothing but another try; what else
+ * fails here ends the round that begins. */
 static void checkpoint(struct db *d)
 {
-	if (sqlite3_wal_checkpoint_v2(d->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) ==
-	    SQLITE_OK) {
+	struct err e;
+	int rc = sqlite3_wal_checkpoint_v2(d->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if (rc == SQLITE_OK) {
 		d->wal_pages = 0;
+	} else {
+		db_fail(d, rc, "checkpoint", &e);
 	}
 }
 
@@ -279,6 +290,12 @@ static bool commit(struct db *d, struct err *e)
 		return rc == SQLITE_OK || db_fail(d, rc, "rollback", e);
 	}
 
+	if (db_replaced(d)) {
+		err_set(e, ERR_STORE, "the state file was replaced or removed while it was open");
+		e->end = TROUBLE_GONE;
+		die(d, e);
+		return false;
+	}
 	kill_point(d, true);
 	int rc = say(d, DB_COMMIT);
 	if (rc != SQLITE_OK) {
@@ -290,9 +307,6 @@ static bool commit(struct db *d, struct err *e)
 	}
 	d->commits++;
 	kill_point(d, false);
-	if (d->wal_pages > WAL_MOST) {
-		checkpoint(d);
-	}
 	return true;
 }
 
@@ -303,7 +317,10 @@ bool db_commit(struct db *d, struct err *e)
 	bool ok = commit(d, &why);
 	d->open = false;
 	d->wrote = false;
-	d->dead = false;
+	d->dead = d->spoilt;
+	if (ok && d->wal_pages > WAL_MOST) {
+		checkpoint(d);
+	}
 	release(d, ok);
 	if (!ok) {
 		*e = why;
@@ -318,7 +335,7 @@ bool db_dead(const struct db *d)
 
 void db_idle(struct db *d)
 {
-	if (!d->open && d->wal_pages > WAL_IDLE) {
+	if (!d->open && !d->dead && d->wal_pages > WAL_IDLE) {
 		stop_readers(d);
 		checkpoint(d);
 	}
@@ -331,12 +348,23 @@ uint64_t db_commits(const struct db *d)
 
 /* ---- open and close ---- */
 
+static void learn(const char *path, struct file_id *id)
+{
+	struct stat st;
+	if (stat(path, &st) == 0) {
+		*id = (struct file_id){st.st_dev, st.st_ino};
+	}
+}
+
 static int on_wal(void *arg, sqlite3 *sql, const char *name, int pages)
 {
 	(void)sql;
 	(void)name;
 	struct db *d = arg;
 	d->wal_pages = pages;
+	if (!d->wal_id.ino) {
+		learn(d->wal_path, &d->wal_id);
+	}
 	return SQLITE_OK;
 }
 
@@ -352,12 +380,9 @@ struct db *db_open(const char *path, const struct world *w, struct err *e)
 	d->w = w;
 	d->sql = sql;
 	if (!state_file_in_memory(path)) {
-		struct stat st;
 		d->path = xstrdup(path);
-		if (stat(path, &st) == 0) {
-			d->dev = st.st_dev;
-			d->ino = st.st_ino;
-		}
+		d->wal_path = xasprintf("%s-wal", path);
+		learn(path, &d->id);
 		sqlite3_wal_hook(sql, on_wal, d);
 	}
 	return d;
@@ -380,13 +405,20 @@ void db_close(struct db *d)
 	assert(rc == SQLITE_OK);
 	(void)rc;
 	free(d->path);
+	free(d->wal_path);
 	free(d);
 }
 
-bool db_replaced(const struct db *d)
+static bool moved(const char *path, const struct file_id *id)
 {
 	struct stat st;
-	return d->path && (stat(d->path, &st) != 0 || st.st_dev != d->dev || st.st_ino != d->ino);
+	return id->ino && (stat(path, &st) != 0 || st.st_dev != id->dev || st.st_ino != id->ino);
+}
+
+/* The newest rows are in the WAL alone, so it counts as well. */
+bool db_replaced(const struct db *d)
+{
+	return d->path && (moved(d->path, &d->id) || moved(d->wal_path, &d->wal_id));
 }
 
 const struct world *db_world(const struct db *d)

@@ -28,11 +28,12 @@ typedef void db_release(void *arg, bool ok);
 void db_after_commit(struct db *d, db_release *f, void *arg);
 
 /* Ends the round: COMMIT if anything was written, then the waiters.  false with *e (ERR_STORE) if
- * the round is dead; the next round starts fresh.  Returns true for nothing to do. */
+ * the round is dead; the next round starts fresh, unless the file is damaged.  e->end says what
+ * befell the file (store/trouble.h).  Returns true for nothing to do. */
 bool db_commit(struct db *d, struct err *e) MUST_USE;
 bool db_dead(const struct db *d);        /* this round is dead: every write fails until db_commit */
 void db_idle(struct db *d);              /* call in an idle round: checkpoint if the WAL grew */
-bool db_replaced(const struct db *d);    /* the path no longer names our file (asked by stat) */
+bool db_replaced(const struct db *d);    /* a path no longer names our file or its WAL (by stat) */
 uint64_t db_commits(const struct db *d); /* commits with writes since open */
 
 /* Test build: end the process at the k-th commit from now (k > 0), just `before` it or just after.

@@ -22,6 +22,11 @@ struct stmt {
 /* What the round itself says to sqlite. */
 enum db_word { DB_BEGIN, DB_COMMIT, DB_ROLLBACK, DB_SAVE, DB_KEEP, DB_UNDO, DB_WORDS };
 
+struct file_id {
+	dev_t dev;
+	ino_t ino; /* 0: not known */
+};
+
 struct waiter {
 	db_release *f;
 	void *arg;
@@ -30,14 +35,14 @@ struct waiter {
 struct db {
 	const struct world *w;
 	sqlite3 *sql;
-	char *path; /* NULL: in memory */
-	dev_t dev;
-	ino_t ino;
+	char *path, *wal_path;     /* NULL: in memory */
+	struct file_id id, wal_id; /* wal_id: as of the first commit */
 
 	/* this round */
 	bool open;  /* BEGIN was said */
 	bool wrote; /* something is to be committed */
 	bool dead;
+	bool spoilt; /* what ended this round ends every other: the file cannot be trusted */
 	struct err why;
 	struct waiter *waiters;
 	size_t nwaiters, capwaiters;

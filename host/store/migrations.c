@@ -5,6 +5,7 @@
 #include "store/migrations.h"
 
 #include "base/buf.h"
+#include "store/trouble.h"
 
 #include <sqlite3.h>
 
@@ -104,12 +105,35 @@ static const char step_1[] =
 static const char *const steps[] = {step_1};
 #define STEPS ((int)(sizeof(steps) / sizeof(steps[0])))
 
+#ifdef COSELL_TEST
+const char *migrations_next; /* one more step, of the tests */
+int migrations_stop = -1;    /* no step above this: a state as an older cosell left it */
+#else
+static const char *const migrations_next = NULL;
+enum { migrations_stop = -1 };
+#endif
+
+int migrations_last(void)
+{
+	return migrations_stop >= 0 ? migrations_stop : STEPS + (migrations_next ? 1 : 0);
+}
+
+static bool foreign(const char *path, struct err *e)
+{
+	err_set(e, ERR_CONFIG, "%s: is not a state file of cosell", path);
+	e->end = TROUBLE_FOREIGN;
+	return false;
+}
+
 static bool failed(sqlite3 *sql, const char *path, struct err *e)
 {
-	if (sqlite3_errcode(sql) == SQLITE_NOTADB) {
-		return err_set(e, ERR_CONFIG, "%s: is not a state file of cosell", path);
+	int rc = sqlite3_extended_errcode(sql);
+	if (rc == SQLITE_NOTADB) {
+		return foreign(path, e);
 	}
-	return err_set(e, ERR_STORE, "%s: %s", path, sqlite3_errmsg(sql));
+	err_set(e, ERR_STORE, "%s: %s", path, sqlite3_errmsg(sql));
+	e->end = trouble_of(sql, rc);
+	return false;
 }
 
 static bool ask(sqlite3 *sql, const char *text, int *out)
@@ -133,12 +157,14 @@ bool migrations_judge(struct sqlite3 *sql, const char *path, struct err *e)
 	}
 	bool empty = id == 0 && version == 0 && tables == 0;
 	if (!empty && id != APPLICATION_ID) {
-		return err_set(e, ERR_CONFIG, "%s: is not a state file of cosell", path);
+		return foreign(path, e);
 	}
-	if (version > STEPS) {
-		return err_set(e, ERR_CONFIG,
-			       "%s: was written by a newer cosell (schema %d, this one knows %d)",
-			       path, version, STEPS);
+	if (version > migrations_last()) {
+		err_set(e, ERR_CONFIG,
+			"%s: was written by a newer cosell (schema %d, this one knows %d)", path,
+			version, migrations_last());
+		e->end = TROUBLE_FOREIGN;
+		return false;
 	}
 	return true;
 }
@@ -148,7 +174,8 @@ static bool apply(sqlite3 *sql, int version)
 	char *text =
 		xasprintf("begin immediate; %s pragma application_id=%d; pragma user_version=%d;"
 			  " commit",
-			  steps[version], APPLICATION_ID, version + 1);
+			  version < STEPS ? steps[version] : migrations_next, APPLICATION_ID,
+			  version + 1);
 	bool ok = sqlite3_exec(sql, text, NULL, NULL, NULL) == SQLITE_OK;
 	free(text);
 	return ok;
@@ -160,7 +187,7 @@ bool migrations_apply(struct sqlite3 *sql, const char *path, struct err *e)
 	if (!ask(sql, "pragma user_version", &version)) {
 		return failed(sql, path, e);
 	}
-	for (; version < STEPS; version++) {
+	for (; version < migrations_last(); version++) {
 		if (!apply(sql, version)) {
 			return failed(sql, path, e); /* the caller closes: the step is undone */
 		}

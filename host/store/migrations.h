@@ -1,5 +1,6 @@
 /*
- * The schema of the state file, as numbered steps forward.  Only state_file.c calls this.
+ * The schema of the state file, as numbered steps forward.  state_file.c runs them;
+ * restore.c asks whose file it is.
  */
 #ifndef STORE_MIGRATIONS_H
 #define STORE_MIGRATIONS_H
@@ -7,6 +8,13 @@
 #include "base/err.h"
 
 struct sqlite3;
+
+int migrations_last(void); /* the schema version of this cosell */
+
+#ifdef COSELL_TEST
+extern const char *migrations_next;
+extern int migrations_stop;
+#endif
 
 /* Reads only.  ERR_CONFIG for a file of another program or of a newer cosell. */
 bool migrations_judge(struct sqlite3 *sql, const char *path, struct err *e) MUST_USE;

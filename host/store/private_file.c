@@ -4,6 +4,8 @@
  */
 #include "store/private_file.h"
 
+#include "store/trouble.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,7 +14,7 @@
 #include <unistd.h>
 
 /* The new name must be on disk as well as the bytes. */
-static bool sync_folder(const char *path)
+bool private_file_sync_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *folder = xstrdup(".");
@@ -49,13 +51,19 @@ static bool write_all(int fd, const void *p, size_t n)
 	return true;
 }
 
+static bool failed(const char *path, const char *what, int error, struct err *e)
+{
+	err_set(e, ERR_CONFIG, "%s: %s: %s", path, what, strerror(error));
+	e->end = trouble_of_errno(error);
+	return false;
+}
+
 bool private_file_make(const char *path, const void *p, size_t n, bool *made, struct err *e)
 {
 	*made = false;
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		return errno == EEXIST ||
-		       err_set(e, ERR_CONFIG, "%s: cannot be made: %s", path, strerror(errno));
+		return errno == EEXIST || failed(path, "cannot be made", errno, e);
 	}
 
 	bool ok = write_all(fd, p, n) && fsync(fd) == 0;
@@ -64,13 +72,13 @@ bool private_file_make(const char *path, const void *p, size_t n, bool *made, st
 		ok = false;
 		why = errno;
 	}
-	if (ok && !sync_folder(path)) {
+	if (ok && !private_file_sync_folder(path)) {
 		ok = false;
 		why = errno;
 	}
 	if (!ok) {
 		unlink(path); /* half a key is worse than none */
-		return err_set(e, ERR_CONFIG, "%s: cannot be written: %s", path, strerror(why));
+		return failed(path, "cannot be written", why, e);
 	}
 	*made = true;
 	return true;

@@ -11,6 +11,9 @@
 bool private_file_make(const char *path, const void *p, size_t n, bool *made,
 		       struct err *e) MUST_USE;
 
+/* The folder's entries are on disk after this; errno on false. */
+bool private_file_sync_folder(const char *path);
+
 /* Appends the file to out.  ERR_CONFIG if it is missing, no plain file, longer than `most`, someone
  * else's, or open to others.  A systemd credential may be root's and readable by its group. */
 bool private_file_read(const char *path, size_t most, struct buf *out, struct err *e) MUST_USE;

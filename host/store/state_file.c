@@ -8,6 +8,7 @@
 
 #include "store/migrations.h"
 #include "store/private_file.h"
+#include "store/trouble.h"
 
 #include <sqlite3.h>
 
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 struct setting {
 	const char *set;
@@ -46,16 +48,21 @@ bool state_file_in_memory(const char *path)
 
 static bool failed(sqlite3 *sql, const char *path, struct err *e)
 {
-	switch (sqlite3_errcode(sql)) {
+	int rc = sqlite3_extended_errcode(sql);
+	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		return err_set(e, ERR_CONFIG,
-			       "%s: held by another cosell (or open in a sqlite shell)", path);
+		err_set(e, ERR_CONFIG, "%s: held by another cosell (or open in a sqlite shell)",
+			path);
+		break;
 	case SQLITE_NOTADB:
-		return err_set(e, ERR_CONFIG, "%s: is not a state file of cosell", path);
-	case SQLITE_CANTOPEN: return err_set(e, ERR_CONFIG, "%s: cannot be opened", path);
-	default: return err_set(e, ERR_STORE, "%s: %s", path, sqlite3_errmsg(sql));
+		err_set(e, ERR_CONFIG, "%s: is not a state file of cosell", path);
+		break;
+	case SQLITE_CANTOPEN: err_set(e, ERR_CONFIG, "%s: cannot be opened", path); break;
+	default: err_set(e, ERR_STORE, "%s: %s", path, sqlite3_errmsg(sql));
 	}
+	e->end = trouble_of(sql, rc);
+	return false;
 }
 
 /* The first column of the first row, "" if there is none. */
@@ -110,6 +117,11 @@ static bool prepare_file(const char *path, struct err *e)
 			       "%s: others can read or write it (mode %04o): chmod 600 %s", path,
 			       (unsigned)(st.st_mode & 07777), path);
 	}
+	if (access(path, W_OK) != 0) {
+		err_set(e, ERR_CONFIG, "%s: cannot be written: %s", path, strerror(errno));
+		e->end = TROUBLE_READ_ONLY;
+		return false;
+	}
 	return is_local(path, e);
 }
 
@@ -125,7 +137,9 @@ static bool take_lock(sqlite3 *sql, const char *path, struct err *e)
 		return err_set(e, ERR_STORE, "%s: sqlite refuses to lock the file", path);
 	}
 	if (sqlite3_db_readonly(sql, "main") == 1) {
-		return err_set(e, ERR_CONFIG, "%s: cannot be written", path);
+		err_set(e, ERR_CONFIG, "%s: cannot be written", path);
+		e->end = TROUBLE_READ_ONLY;
+		return false;
 	}
 	return true;
 }
@@ -163,8 +177,10 @@ static bool check(sqlite3 *sql, const char *path, struct err *e)
 		return failed(sql, path, e);
 	}
 	if (strcmp(found, "ok") != 0) {
-		return err_set(e, ERR_STORE, "%s: damaged (%s): keep this file, restore a backup",
-			       path, found);
+		err_set(e, ERR_STORE, "%s: damaged (%s): keep this file, restore a backup", path,
+			found);
+		e->end = TROUBLE_DAMAGED;
+		return false;
 	}
 	return true;
 }

@@ -170,6 +170,44 @@ bool vault_get(struct vault *v, const char *name, struct buf *out, bool *found, 
 			     "secret \"%s\" was sealed with another key, or is damaged", name);
 }
 
+/* The first name behind `after`; false at the end or on *e. */
+static bool next_name(struct db *d, struct buf *after, struct err *e)
+{
+	struct stmt *s = db_stmt(d, "vault.next",
+				 "select name from secret where name > ?1 order by name limit 1");
+	stmt_text(s, 1, after->data ? after->data : "");
+	bool got = stmt_row(s, e) == 1;
+	char *name = got ? xstrdup(stmt_get_text(s, 0)) : NULL;
+	stmt_reset(s);
+	buf_free(after);
+	if (got) {
+		buf_adds(after, name);
+	}
+	free(name);
+	return got;
+}
+
+bool vault_fits(struct db *d, const char *key_file, bool *fits, struct err *e)
+{
+	struct vault *v = vault_open(d, key_file, e);
+	if (!v) {
+		return false;
+	}
+	struct buf name = {0};
+	struct err why;
+	*fits = true;
+	e->kind = ERR_NONE;
+	while (*fits && next_name(d, &name, e)) {
+		struct buf value = {0};
+		bool found;
+		*fits = vault_get(v, name.data, &value, &found, &why);
+		buf_wipe(&value);
+	}
+	buf_free(&name);
+	vault_free(v);
+	return e->kind == ERR_NONE;
+}
+
 bool vault_read_file(const char *path, struct buf *out, struct err *e)
 {
 	struct buf b = {0};

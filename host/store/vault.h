@@ -23,6 +23,9 @@ bool vault_set(struct vault *v, const char *name, const void *p, size_t n,
 bool vault_get(struct vault *v, const char *name, struct buf *out, bool *found,
 	       struct err *e) MUST_USE;
 
+/* Whether all secrets of this state open with this key file. */
+bool vault_fits(struct db *d, const char *key_file, bool *fits, struct err *e) MUST_USE;
+
 /* A secret that an administrator keeps outside: reads a file whole (at most 64 KiB, trailing line end
  * cut), refusing one that others can read or write or that belongs to someone else. */
 bool vault_read_file(const char *path, struct buf *out, struct err *e) MUST_USE;

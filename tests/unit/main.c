@@ -25,10 +25,11 @@ enum { CASE_SECONDS = 20 };
 #define CHECKS(X) \
 	X(err) X(buf) X(clock) X(world) X(crypto) \
 	X(loop) X(http_server) X(http_crowd) X(http_client) X(bad_peer) X(frames) X(child) X(watch) \
-	X(db) X(round) X(queue) X(queue_many) X(links) X(runs) X(vault) X(docs) \
+	X(db) X(round) X(trouble) X(damage) X(upgrade) X(backup) \
+	X(queue) X(queue_many) X(links) X(runs) X(vault) X(docs) \
 	X(oauth) X(remote) X(retry) X(verify) X(signers) X(inbox) \
 	X(files) X(vm) X(json) X(mapper) X(runaway) X(lock) X(task) X(ticks) X(commands) \
-	X(sched)
+	X(sched) X(secrets)
 /* clang-format on */
 
 #define DECLARE(name) void check_##name(void) __attribute__((weak));
