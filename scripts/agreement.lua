@@ -203,12 +203,14 @@ function M.writing(link, values, tag, conflicts)
   return links.edit(link.id, function(doc) doc.writing = link.writing end)
 end
 
--- A word of the referral's state and the row's word it became; a text that the column cut.
-local function took(field, is, wanted)
+-- A word of the referral's state and the row's word it became; a text that the column cut, unless
+-- that is what stood there before.
+local function took(field, is, wanted, was)
   if field.kind == "state" then
     return state.agree(wanted, is)
   end
-  local cut = type(is) == "string" and type(wanted) == "string" and wanted:sub(1, #is) == is
+  local cut = type(is) == "string" and type(wanted) == "string" and wanted:sub(1, #is) == is and
+    is ~= was
   return cut or canonical.same(field, is, wanted)
 end
 
@@ -223,7 +225,7 @@ function M.written(link, tag, crm, crm_base, partner_base)
   end
   for name, value in pairs(writing.values) do
     local wanted = canonical.given(value)
-    if took(fields.by_name[name], crm[name], wanted) then
+    if took(fields.by_name[name], crm[name], wanted, crm_base[name]) then
       crm_base[name], partner_base[name] = crm[name], wanted
     end
   end
@@ -288,7 +290,8 @@ function M.list_written(link, tag, crm)
     return
   end
   for _, c in ipairs(writing.conflicts) do
-    if took(fields.by_name[c.field], crm[c.field], canonical.given(writing.values[c.field])) then
+    local wanted = canonical.given(writing.values[c.field])
+    if took(fields.by_name[c.field], crm[c.field], wanted, c.crm) then
       M.list(link, { c })
     end
   end

@@ -262,7 +262,7 @@ end
 
 function Answers:marks()
   local marks = self:find("details", "marks")
-  if marks == false or self.settings.display_check_mark == false then return false end
+  if marks == false then return false end -- the setting: facts.lua, old marks are still stripped
   marks = marks or {}
   return { ok = marks.ok or MARKS.ok, failed = marks.failed or MARKS.failed,
     place = marks.place or MARKS.place }

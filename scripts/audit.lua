@@ -39,6 +39,7 @@ end
 local WHY = {
   ["read-only"] = "%s can't change after creation: not sent",
   fixed = "%s can't change any more: set back to Partner Center's",
+  there = "%s: Microsoft has the deal already, nothing is asked of it",
   closed = "the deal is closed at Partner Center: its state stays as it is there",
   move = "this state can't be sent to Partner Center from where the deal stands",
   ["too-late"] = "%s: the deal closes, Microsoft is not invited any more",
@@ -101,12 +102,26 @@ function M.all(old, lines, max)
   return old
 end
 
----Cuts text to at most max UTF-16 units (how the CRM counts), at a character's end.
+-- How the CRM counts: a character beyond the first 65,536 is two.
+local function units_of(point)
+  return point > 0xFFFF and 2 or 1
+end
+
+---@return integer  the length in UTF-16 units
+function M.units(value)
+  local n = 0
+  for _, point in utf8.codes(value, true) do
+    n = n + units_of(point)
+  end
+  return n
+end
+
+---Cuts text to at most max UTF-16 units, at a character's end.
 function M.cut(value, max)
-  local units = 0
+  local n = 0
   for at, point in utf8.codes(value, true) do
-    units = units + (point > 0xFFFF and 2 or 1)
-    if units > max then
+    n = n + units_of(point)
+    if n > max then
       return value:sub(1, at - 1)
     end
   end
@@ -123,7 +138,7 @@ function M.marked(name, ok, marks, max)
     return M.cut(name, max)
   end
   local mark = ok and marks.ok or marks.failed
-  local room = max - utf8.len(mark)
+  local room = max - M.units(mark)
   if marks.place == "back" then
     return M.cut(name, room) .. mark
   end

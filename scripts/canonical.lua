@@ -165,6 +165,13 @@ local function person(m)
   }
 end
 
+---Whether a contact has what Partner Center wants of one before Microsoft is invited.
+---@param contact table|nil
+function M.whole(contact)
+  return contact ~= nil and contact.first_name ~= nil and contact.last_name ~= nil and
+    contact.email ~= nil and contact.phone ~= nil
+end
+
 local function people(members)
   local out = json.array {}
   for _, m in ipairs(list(members)) do
@@ -319,9 +326,11 @@ end
 -- ---- Equality ----
 
 local function set_key(members, key)
-  local ids = {}
+  local ids, seen = {}, {}
   for _, item in ipairs(members or {}) do
-    ids[#ids + 1] = tostring(item[key]):lower()
+    local id = tostring(item[key]):lower()
+    ids[#ids + 1] = not seen[id] and id or nil
+    seen[id] = true
   end
   table.sort(ids)
   return table.concat(ids, "\n")

@@ -134,7 +134,8 @@ local function synchronise(turn)
     return agreement.settle(turn.link, plan, plan.crm, plan.partner, false)
   end
   -- as text, since the mapping may change what is sent
-  local write = json.encode { plan.to_crm, plan.to_partner, plan.told }
+  local write = json.encode { plan.to_crm, plan.to_partner, plan.told, plan.held, plan.heard,
+    plan.extra }
   if brakes.circles(turn.link, write) then
     return freeze(turn)
   end
@@ -188,10 +189,11 @@ local function read_both(turn)
     return nil, nil, turns.rest_and_tell(turn, "gone", err.text)
   elseif ok ~= true then
     return nil, err, ok
-  elseif link.state == "gone" then
-    link.state = "open"
   end
-  if turns.unchanged(turn) then
+  local back = link.state == "gone"
+  if back then
+    link.state = "open"
+  elseif turns.unchanged(turn) then
     turns.say(turn, "partner_center_to_dynamics", "equal")
     return nil, nil, true
   end

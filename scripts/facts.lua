@@ -3,6 +3,7 @@
 -- It names Dataverse columns so that deal.lua need not; it must never read or write a deal.
 local dynamics = require "dynamics"
 local fields = require "fields"
+local lists = require "lists"
 local text = require "text"
 
 local M = {}
@@ -23,7 +24,7 @@ M.columns = {
 
 -- What else of a row is read, by table.
 local READ = {
-  opportunity = { "statecode", "statuscode", "modifiedon" },
+  opportunity = { "statecode", "statuscode", "modifiedon", "originatingleadid" },
   account = { "name", "address1_line1", "address1_line2", "address1_city",
     "address1_stateorprovince", "address1_postalcode", "statecode", "modifiedon" },
   contact = { "firstname", "lastname", "emailaddress1", "telephone1", "mobilephone", "jobtitle",
@@ -36,55 +37,6 @@ local function config(message)
   return nil, { kind = "config", text = message }
 end
 
--- The catalogue that a table of the connector's points on at: it has a column with an identifier.
--- -> solutions | nil; nil, err
-local function catalogue_behind(relation, meta, prefix)
-  for lookup, targets in pairs(meta.nav) do
-    for target, navigation in pairs(targets) do
-      local detail, err
-      if target:sub(1, #prefix) == prefix then
-        detail, err = dynamics.table(target)
-        if not detail then
-          return nil, err
-        end
-      end
-      for column in pairs(detail and detail.columns or {}) do
-        if column:find("identifier", 1, true) then
-          return {
-            table = relation.referencing, key = meta.id, parent = relation.column,
-            navigation = relation.referenced_navigation, detail_lookup = lookup,
-            detail_navigation = navigation, detail = target, identifier = column,
-            detail_name = detail.name, columns = meta.columns, name = meta.name,
-          }
-        end
-      end
-    end
-  end
-  return nil
-end
-
--- 1:N relationships of the opportunity into a table of the connector's that points on at a
--- catalogue.
-local function find_solutions(prefix)
-  local relations, err = dynamics.relations("opportunity")
-  if not relations then
-    return nil, err
-  end
-  for _, relation in ipairs(relations) do
-    if relation.referencing:sub(1, #prefix) == prefix then
-      local meta, found
-      meta, err = dynamics.table(relation.referencing)
-      if meta then
-        found, err = catalogue_behind(relation, meta, prefix)
-      end
-      if found or err then
-        return found, err
-      end
-    end
-  end
-  return config("the CRM has no table of Microsoft solutions: provision the connector's tables")
-end
-
 local function column_like(columns, word)
   for column in pairs(columns) do
     if column:find(word, 1, true) then
@@ -92,46 +44,6 @@ local function column_like(columns, word)
     end
   end
   return nil
-end
-
-local function load_catalogue(solutions)
-  local rows, err = dynamics.query(solutions.detail,
-    { select = { solutions.identifier, solutions.detail_name }, page = true })
-  if not rows then
-    return nil, err
-  end
-  local meta = dynamics.table(solutions.detail)
-  local by_row, by_id = {}, {}
-  for _, row in ipairs(rows) do
-    local id = row[solutions.identifier]
-    if type(id) == "string" then
-      local entry = { row = row[meta.id], id = id, name = row[solutions.detail_name] }
-      by_row[entry.row] = entry
-      by_id[id:lower()] = entry
-    end
-  end
-  return { by_row = by_row, by_id = by_id }
-end
-
-local function load_currencies()
-  local rows, err = dynamics.query("transactioncurrency",
-    { select = { "isocurrencycode", "currencyprecision" }, page = true })
-  if not rows then
-    return nil, err
-  end
-  local currencies = { by_row = {}, by_code = {} }
-  for _, row in ipairs(rows) do
-    local entry = { row = row.transactioncurrencyid, code = row.isocurrencycode,
-      precision = math.tointeger(row.currencyprecision) or 2 }
-    currencies.by_row[entry.row] = entry
-    currencies.by_code[entry.code] = entry
-  end
-  return currencies
-end
-
-local function load_base_currency()
-  local rows, err = dynamics.query("organization", { select = { "basecurrencyid" }, page = true })
-  return rows and rows[1] and rows[1]._basecurrencyid_value, err
 end
 
 -- The help choice: option value <-> Partner Center's code, by label.
@@ -173,8 +85,21 @@ function Facts:precision(code)
   return currency and currency.precision or 2
 end
 
+local AGAIN_MS = 60000 -- between two readings of a list for the sake of an unknown row
+
+-- A row that the list lacks may have been added since: the list is read again, once a minute.
+local function learn(self, list, row, load, from)
+  if type(row) ~= "string" or self[list].by_row[row] or
+    host.now_ms() - (self[list].read_ms or 0) < AGAIN_MS then
+    return
+  end
+  self[list] = load(from) or self[list]
+  self[list].read_ms = host.now_ms()
+end
+
 -- An amount always travels with its currency: the row's, the organisation's, or a column's text.
 function Facts:currency_code(row)
+  learn(self, "currencies", row["_" .. self.columns.currency .. "_value"], lists.currencies)
   local where = self.deal_value.currency
   local of = { row = row["_" .. self.columns.currency .. "_value"], base = self.base_currency }
   if where ~= "row" and where ~= "base" then
@@ -229,6 +154,7 @@ function Facts:solution_rows(row)
   local out = {}
   for _, child in ipairs(row[self.solutions.navigation] or {}) do
     local detail = child["_" .. self.solutions.detail_lookup .. "_value"]
+    learn(self, "catalogue", detail, lists.catalogue, self.solutions)
     local entry = self.catalogue.by_row[detail or ""]
     if entry then
       out[#out + 1] = { id = entry.id, name = entry.name, row = child[self.solutions.key],
@@ -383,7 +309,8 @@ local function build()
   end
   self.deal_value = deal_value_of(describe)
   self.country = describe.country
-  self.marks = host.profile.settings.display_check_mark ~= false and describe.marks or false
+  self.marks = describe.marks or false -- those that are stripped, and those that are put in front
+  self.marks_shown = host.profile.settings.display_check_mark ~= false and self.marks
   self.meta, self.metas, self.key = meta, metas, meta.id
   self.offset_minutes = zone_minutes(host.profile.settings.time_zone)
   local ok
@@ -391,22 +318,22 @@ local function build()
   if not ok then
     return nil, err
   end
-  self.solutions, err = find_solutions("msft_")
+  self.solutions, err = lists.solutions("msft_")
   if not self.solutions then
     return nil, err
   end
   self.solutions.price = column_like(self.solutions.columns, "price")
   self.solutions.quantity = column_like(self.solutions.columns, "quantity")
-  self.catalogue, err = load_catalogue(self.solutions)
+  self.catalogue, err = lists.catalogue(self.solutions)
   if not self.catalogue then
     return nil, err
   end
-  self.currencies, err = load_currencies()
+  self.currencies, err = lists.currencies()
   if not self.currencies then
     return nil, err
   end
   if self.deal_value.currency == "base" then
-    self.base_currency, err = load_base_currency()
+    self.base_currency, err = lists.base_currency()
     if not self.base_currency then
       return nil, err or { kind = "config", text = "the CRM's organisation has no base currency" }
     end
@@ -467,7 +394,7 @@ end
 ---@return {row: string, code: string, precision: integer}|nil
 function M.currency(facts, code)
   if not facts.currencies.by_code[code] then
-    facts.currencies = load_currencies() or facts.currencies
+    facts.currencies = lists.currencies() or facts.currencies
   end
   return facts.currencies.by_code[code]
 end
@@ -478,7 +405,7 @@ function M.solution(facts, id)
   if entry then
     return entry
   end
-  local fresh = load_catalogue(facts.solutions)
+  local fresh = lists.catalogue(facts.solutions)
   if fresh then
     facts.catalogue = fresh
     return fresh.by_id[id:lower()]

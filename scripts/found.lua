@@ -97,7 +97,7 @@ function M.decide(turn, id)
     return BUSY_MS
   elseif holder and holder.id ~= link.id then
     links.absorb(link, holder)
-    return take(turn, { id = id, engagementId = holder.engagement })
+    return take(turn, { id = id, engagementId = link.engagement })
   elseif not referral then
     return "new"
   end

@@ -107,7 +107,7 @@ local function bookkeeping(values, deal, lines, known, meta)
   local c = known.columns
   local name = deal.name or "(no name)"
   local ours = { [c.identifier] = deal.id, [c.link] = deal.link, [c.sync] = true,
-    subject = audit.marked(name, true, known.marks, meta.columns.subject.max or 300) }
+    subject = audit.marked(name, true, known.marks_shown, meta.columns.subject.max or 300) }
   ours[c.audit] = audit.all(nil, lines, meta.columns[c.audit] and meta.columns[c.audit].max)
   for column, value in pairs(ours) do
     values[column] = meta.columns[column] and value or nil
@@ -170,7 +170,10 @@ function M.arrive(turn, deal)
     ok, err = dynamics.changes { { op = "create", table = TABLE, id = link.intent.crm.row,
       values = values } }
   end
-  if not ok and err.kind ~= "conflict" then -- a conflict: an earlier run made it
+  if not ok and err.kind == "conflict" then -- did an earlier run make it?
+    ok = dynamics.get(TABLE, link.intent.crm.row, { meta.id })
+  end
+  if not ok then
     return nil, err
   end
   turns.note(turn, lines[1])
@@ -218,7 +221,11 @@ local function become(turn, opportunity, line)
   -- now is somebody's decision; the rest comes from Partner Center.
   local crm = canonical.from_crm(turn.row, known)
   crm.state, crm.name, crm.notes = "hold", agreed.name, agreed.notes
-  ok, err = agreement.keep(link, crm, { state = "new", name = there.name, notes = there.notes })
+  local base = { state = "new", name = there.name, notes = there.notes }
+  for _, name in ipairs(crm.value and { "value", "currency", "closing_date" } or {}) do
+    crm[name], base[name] = there[name], there[name]
+  end
+  ok, err = agreement.keep(link, crm, base)
   links.wake(link.id, "qualified")
   return ok, err
 end
@@ -288,8 +295,9 @@ local function refresh(turn, deal)
     if deal[name] == base[name] or is[name] ~= crm_base[name] then
       deal[name] = base[name]
     else
-      values[column] = name == "name" and audit.marked(deal.name, true, turn.known.marks, max) or
-        deal[name] or json.null
+      local shown = name == "name" and
+        audit.marked(deal.name, true, turn.known.marks_shown, max) or deal[name]
+      values[column] = shown or json.null
       crm_base[name] = deal[name]
     end
   end
@@ -340,7 +348,9 @@ function M.reconcile(turn)
     end
     return become(turn, opportunity, "Qualified: " .. (deal.link or deal.id))
   elseif row.statecode == DISQUALIFIED then
-    if deal.state == "new" then
+    if deal.state == "new" and turns.suspended(turn) then
+      return turns.suspend(turn)
+    elseif deal.state == "new" then
       return declined(turn)
     end
     return agreement.keep(turn.link, { state = "canceled" }, deal)

@@ -12,7 +12,8 @@ local M = {}
 ---@field name string|nil  the deal's, as read last
 ---@field crm {table: string, id: string, tag: string|nil}|nil
 ---@field engagement string|nil
----@field ours {id: string, tag: string|nil, at: integer|nil}|nil  at: when it was changed, ms
+---@field ours {id: string, tag: string|nil, at: integer|nil, made: integer|nil}|nil
+---  at: when it was changed, ms; made: when we made it, until a list has shown it
 ---@field theirs {id: string, tag: string|nil}|nil
 ---@field intent table|nil   what we are about to create (rules 8, 9)
 ---@field told {hash: string}|nil   what the seller was last told

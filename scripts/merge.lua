@@ -95,7 +95,9 @@ end
 local function rise(plan, group, crm, partner)
   for _, field in ipairs(group.rows) do
     local c, p = crm[field.name], partner[field.name]
-    if c and not p then
+    if c and not p and field.name == "help" and partner.microsoft_state then
+      plan.told[#plan.told + 1] = { field = field.name, why = "there" } -- Microsoft is in already
+    elseif c and not p then
       send(plan, "to_partner", field, c, MOVED.crm)
     elseif p and not c then
       send(plan, "to_crm", field, p, MOVED.partner)
@@ -108,7 +110,8 @@ local function rise(plan, group, crm, partner)
 end
 
 local function merge_state(plan, crm, partner, crm_base, partner_base)
-  local crm_moved = crm_base.state ~= nil and crm.state ~= crm_base.state
+  local crm_moved = crm.state ~= crm_base.state and
+    (crm_base.state ~= nil or state.closed[crm.state] == true) -- no base: closed is a decision
   local partner_moved = partner.state ~= partner_base.state
   if not (crm_moved or partner_moved) then
     return

@@ -74,7 +74,7 @@ local function row_values(deal, found, customer, lines, known)
     first[name] = deal[name]
   end
   local v = rows.columns(first, known)
-  v[known.columns.name] = audit.marked(deal.name or "(no name)", true, known.marks,
+  v[known.columns.name] = audit.marked(deal.name or "(no name)", true, known.marks_shown,
     rows.name_max(known))
   v[known.columns.sync] = true
   local values, err = details.answer("opportunity.create", deal, v)
@@ -166,7 +166,9 @@ local function found_row(turn, id)
       "`cosell deal adopt` joins them"
   end
   other = links.get(other)
-  if other.engagement then
+  if other.engagement == link.engagement then -- it took this deal over while we asked
+    return "joined", "it belongs to a row that the CRM has"
+  elseif other.engagement then
     return nil, { kind = "data", text = "the CRM's row with this identifier is another deal's" }
   elseif other.intent then
     return nil, { kind = "conflict", text = "the row of this deal is just being sent" }

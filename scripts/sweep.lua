@@ -194,6 +194,9 @@ local function partner_row(s, referral, known)
   elseif ours then
     put(s, "partner", id)
   end
+  if ours and link.state == "gone" then -- it is there again
+    return note_difference(s, id, "differs", { "gone" })
+  end
   local copy = ours and link.ours or link.theirs
   if not is_live(link) or (copy and copy.tag == referral.eTag and not link.waits) then
     return

@@ -59,6 +59,9 @@ end
 -- while.  -> ms to wait
 local function stale(link, ours, theirs)
   local function behind(seen, copy)
+    if seen and not copy then
+      return true
+    end
     local at = seen and seen.at and copy and text.ms(copy.updatedDateTime)
     return at and at // 1000 < seen.at // 1000 -- some answers have no fractions
   end
@@ -78,7 +81,10 @@ function M.read_partner(turn)
     return nil, err
   end
   local ours, theirs = links.copies(referrals)
-  if not ours then
+  local made = not ours and turn.link.ours and turn.link.ours.made
+  if made and math.abs(host.now_ms() - made) < STALE_MOST_MS then -- our own, which no list shows yet
+    return STALE_MS
+  elseif not ours then
     return nil, { kind = "absent", text = "the deal is not at Partner Center any more" }
   end
   local wait = stale(turn.link, ours, theirs)

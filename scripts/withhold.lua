@@ -21,9 +21,9 @@ local BAD = {
   { "solutions", function(plan) return #plan.to_partner.solutions == 0 end,
     "at least one solution must stay: Partner Center keeps the last one", stays = true },
   { "help", function(plan)
-    local contact = plan.partner.contact or plan.crm.contact
-    return not (contact and contact.email and contact.phone)
-  end, "Microsoft's help is asked, but the deal has no contact with e-mail and phone: choose one" },
+    return not (canonical.whole(plan.partner.contact) or canonical.whole(plan.crm.contact))
+  end, "Microsoft's help is asked, but the deal has no contact with first name, last name, " ..
+    "e-mail and phone: choose or complete it" },
 }
 
 -- What goes with a field that is held: its group (rule 5), and what follows from it alone.
@@ -74,9 +74,21 @@ function M.bad(plan, known)
       held[#held + 1] = { field = field, text = why }
     end
   end
+  local help = canonical.given(plan.to_crm.help)
+  if help and not known.help_by_code[help] then
+    plan.to_crm.help, plan.stays.partner.help = nil, true
+    held[#held + 1] = { field = "help", text = "Microsoft was asked for " .. help ..
+      ", which the CRM's column does not have: add it there" }
+  end
+  if plan.to_crm.name == json.null then
+    plan.to_crm.name = nil
+    held[#held + 1] = { field = "name",
+      text = "the deal has no name at Partner Center: the CRM keeps its own" }
+  end
   local currency = canonical.given(plan.to_crm.currency)
   if currency and not facts.currency(known, currency) then
     plan.to_crm.currency, plan.to_crm.value = nil, nil
+    plan.stays.partner.currency, plan.stays.partner.value = true, true
     held[#held + 1] = { field = "currency",
       text = "currency " .. currency .. " does not exist in the CRM: add it there" }
   end

@@ -184,8 +184,15 @@ local function look(intent, id)
   return ours[1]
 end
 
-local function look_wait()
-  return (host.profile.settings.look_wait or 60) * 1000
+-- ms until the second look is due; nil: it is.  What wakes the deal meanwhile does not hurry it.
+local function until_second_look(link, intent)
+  local wait = (host.profile.settings.look_wait or 60) * 1000
+  if wait > 0 and not intent.looked then
+    intent.looked = host.now_ms()
+    links.keep(link)
+  end
+  local left = (intent.looked or 0) + wait - host.now_ms()
+  return wait > 0 and left > 0 and left or nil
 end
 
 -- Whether a first look is due: a state that is younger than a day may follow a lost one.
@@ -196,7 +203,7 @@ end
 
 local function note_ours(link, ours)
   link.engagement = ours.engagementId:lower()
-  link.ours = { id = ours.id:lower(), tag = ours.eTag }
+  link.ours = { id = ours.id:lower(), tag = ours.eTag, made = host.now_ms() }
   links.learn_organization(ours)
 end
 
@@ -212,10 +219,8 @@ local function make_ours(link, deal, crm)
     if found or err then
       return found, err, nil, unsure and "ours" or "found"
     end
-    local wait = look_wait()
-    if unsure and wait > 0 and not intent.looked then
-      intent.looked = host.now_ms()
-      links.keep(link)
+    local wait = unsure and until_second_look(link, intent)
+    if wait then
       return nil, nil, wait
     end
   end
@@ -235,7 +240,7 @@ end
 function M.invitation(ours, known, crm)
   local deal = canonical.from_partner(ours, nil, known)
   deal.help = crm.help
-  deal.contact = deal.contact or crm.contact
+  deal.contact = canonical.whole(deal.contact) and deal.contact or crm.contact
   if #deal.team == 0 then
     deal.team = crm.team
   end
@@ -397,6 +402,21 @@ function M.run(turn)
     return links.keep(link)
   end
   local problems = M.problems(deal)
+  local unsure = #problems > 0 and link.intent and link.intent.partner
+  if unsure then -- it may be there: then there is nothing to refuse
+    local ours, bad = look(unsure, deal.crm_id)
+    if bad then
+      return nil, bad
+    elseif ours then
+      note_ours(link, ours)
+      links.wake(link.id, "created")
+      return links.keep(link)
+    end
+    local wait = until_second_look(link, unsure)
+    if wait then
+      return wait
+    end
+  end
   if #problems > 0 then
     return refuse(turn, problems)
   end
@@ -437,10 +457,8 @@ function M.resume(turn, intent)
     deal.help = intent.sent.help
   end
   if deal.help and not theirs then
-    local wait = look_wait()
-    if intent.step == "theirs" and wait > 0 and not intent.looked then
-      intent.looked = host.now_ms()
-      links.keep(link)
+    local wait = intent.step == "theirs" and until_second_look(link, intent)
+    if wait then
       return wait
     end
     theirs, err = M.make_theirs(link, deal)

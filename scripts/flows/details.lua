@@ -1,6 +1,7 @@
 -- Flow b, "Create or Get Details": what the mapping answers, made fit for the CRM.  The mapping
 -- only computes; the look-ups it names are done here. It must never write a deal: helper.lua
 -- does, with what this file found.
+local audit = require "audit"
 local dynamics = require "dynamics"
 local text = require "text"
 
@@ -271,9 +272,8 @@ function M.values(logical, v)
       value, err = bound(value["$bind"])
     elseif type(value) == "string" and OPTIONS[column.type] then
       value, err = option(meta, name, value)
-    elseif type(value) == "string" and TEXTS[column.type] and column.max and
-      (utf8.len(value) or #value) > column.max then
-      value = value:sub(1, (utf8.offset(value, column.max + 1) or #value + 1) - 1)
+    elseif type(value) == "string" and TEXTS[column.type] and column.max then
+      value = audit.cut(value, column.max)
     end
     if value == nil then
       return nil, err

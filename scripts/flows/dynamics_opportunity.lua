@@ -47,6 +47,11 @@ local function wake_row(row, known, count, delay)
       links.wake(link, "delta", delay)
     end
   elseif row[known.columns.sync] == true then
+    local lead = row._originatingleadid_value
+    local qualified = type(lead) == "string" and links.by_row("lead", lead)
+    if qualified then -- its deal goes on with this row
+      return links.wake(qualified, "delta")
+    end
     local doc, err = links.make { crm = { table = known.table, id = id } }
     if not doc then
       return nil, err

@@ -13,8 +13,17 @@ local M = {}
 local WIRE = {
   value = canonical.wire_amount,
   closing_date = function(date) return date .. "T00:00:00Z" end,
-  solutions = function(list, plan)
-    return create_referral.solution_tags(list, plan.to_partner.currency or plan.partner.currency)
+  solutions = function(list, plan, ours)
+    local currency = plan.to_partner.currency or plan.partner.currency
+    local tags, there = create_referral.solution_tags(list, currency), {}
+    local requirements = canonical.given(ours.details.requirements) or {}
+    for _, tag in ipairs(partner_center.list(requirements.solutions)) do
+      there[tostring(tag.id):lower()] = tag
+    end
+    for i, tag in ipairs(tags) do -- what is there stays as it is
+      tags[i] = there[tag.id:lower()] or tag
+    end
+    return tags
   end,
 }
 
@@ -28,9 +37,10 @@ local function state_ops(ops, plan)
 end
 
 -- JSON Patch operations for a plan, and whether one of them needs a PUT.
-local function operations(plan)
+local function operations(plan, ours)
   local ops, put = {}, false
-  if plan.to_partner.help and not plan.partner.contact then -- it freezes with the first share
+  if plan.to_partner.help and not canonical.whole(plan.partner.contact) then
+    -- it freezes with the first share
     ops[1] = { op = "replace", path = "/customerProfile/team",
       value = create_referral.members { plan.crm.contact } }
   end
@@ -41,7 +51,7 @@ local function operations(plan)
     elseif value ~= nil and field.path then
       local wire = WIRE[field.name]
       if wire and value ~= json.null then
-        value = wire(value, plan)
+        value = wire(value, plan, ours)
       end
       ops[#ops + 1] = { op = "replace", path = field.path, value = value }
       put = put or field.by == "put"
@@ -91,7 +101,7 @@ function M.write(turn, plan)
   end
   plan.to_partner = answer.v
   local ours
-  ours, err = send(read.ours, operations(plan))
+  ours, err = send(read.ours, operations(plan, read.ours))
   if not ours then
     err.untaken = err.kind == "conflict" -- If-Match refused it: nothing was written
     return nil, err

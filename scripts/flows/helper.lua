@@ -40,7 +40,7 @@ local function update_values(turn, change, lines)
   end
   local current = canonical.given(row[known.columns.name]) or ""
   local bare = change.to_crm.name or canonical.strip_marks(current, known.marks)
-  local shown = audit.marked(bare, not change.failed, known.marks, rows.name_max(known))
+  local shown = audit.marked(bare, not change.failed, known.marks_shown, rows.name_max(known))
   if shown ~= current then
     values[known.columns.name] = shown
   end

@@ -70,6 +70,9 @@ local function link_of(referral)
       "close one of them there" }
   elseif not link.engagement then
     link.engagement = referral.engagementId:lower()
+    if not (link.intent or link.adopted) then -- made by nobody this state knows (rule 14)
+      link.state = "found"
+    end
     local ok, err = links.keep(link)
     if not ok then
       return nil, err

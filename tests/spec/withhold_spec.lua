@@ -73,7 +73,8 @@ return function(t)
   end)
 
   t.case("help_needs_a_contact_of_either_side", function()
-    local whole, no_phone = { email = "a@b.example", phone = "+1" }, { email = "a@b.example" }
+    local whole = { first_name = "Ada", last_name = "Byron", email = "a@b.example", phone = "+1" }
+    local no_phone = { first_name = "Ada", last_name = "Byron", email = "a@b.example" }
     local function sent(crm_contact, partner_contact)
       local p = plan { to_partner = { help = "GeneralOrOther", visible = true },
         to_crm = { visible = true } }

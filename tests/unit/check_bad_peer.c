@@ -219,9 +219,12 @@ static void pack(struct buf *out, size_t n)
 	char *command = xasprintf("head -c %zu /dev/zero | gzip -9", n);
 	FILE *f = popen(command, "r");
 	size_t got;
-	while (f && (got = fread(part, 1, sizeof(part), f)) > 0)
+	CHECK(f != NULL);
+	if (!f)
+		abort();
+	while ((got = fread(part, 1, sizeof(part), f)) > 0)
 		buf_add(out, part, got);
-	CHECK(f && pclose(f) == 0 && out->len > 20);
+	CHECK(pclose(f) == 0 && out->len > 20);
 	free(command);
 }
 
