@@ -3,6 +3,8 @@
 #   make run      install what is missing, build, play the practice story (ONCE=1: and exit)
 #   make test     install what is missing, build, run unit, spec and story tests
 #   make lint     floors, words, formats, linters, warnings as errors with gcc and clang
+#   make fuzz     each fuzz target for 30 seconds (ONLY=name, SECONDS=n)
+#   make valgrind the unit tests under valgrind
 #   make bench    print the figures      make mutants   each guard broken once, each caught
 #                 ONLY=sync-100000: the comparison of so many deals (ten minutes)
 #   make format   let clang-format decide
@@ -48,9 +50,12 @@ HOST_FILES := $(BASE:%=base/%) $(IO:%=io/%) $(STORE:%=store/%) $(REMOTE:%=remote
 MAPPER_FILES := $(MAPPER:%=mapper/%) base/err base/buf base/clock script/vm script/vm_err \
 	script/vm_libs script/json script/json_lex script/json_value script/json_write
 WORLD := chunks disk dice host keys loop main mapping net practice run shrink steady trace watch wire
+FUZZ := answer callback certificate json mapping profile
+F := build/fuzz
+FUZZ_FLAGS = -std=c11 $(WARN) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 CHECKS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
-.PHONY: all run test lint format bench fuzz mutants install clean deps deps-lint check-deps
+.PHONY: all run test lint format bench fuzz valgrind mutants install clean deps deps-lint check-deps
 all: $(B)/cosell $(B)/cosell-mapper $(B)/countries.lua
 
 # ---- what comes from Debian ----
@@ -98,6 +103,16 @@ $(T)/cosell-world: $(WORLD:%=$(T)/property/%.o) $(T)/obj/mapper/files.o $(T)/lib
 	$(Q)$(CC) $(LDFLAGS) -no-pie $(if $(SAN),-fsanitize=$(SAN)) $(WRAPS) $^ -o $@ $(LIBS_WORLD)
 $(B)/bench-mapping: tests/bench/mapping.c tests/unit/mapper_kit.h $(B)/rel/libcosell.a
 	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS_ALL) $(LDFLAGS_ALL) $< $(B)/rel/libcosell.a -o $@ $(LIBS_HOST)
+# libFuzzer is clang's
+$(F)/obj/%.o: host/%.c
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS) -DCOSELL_TEST $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined \
+		-MMD -MP -c $< -o $@
+$(F)/libcosell.a: $(HOST_FILES:%=$(F)/obj/%.o)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(F)/%: tests/fuzz/%.c $(F)/libcosell.a
+	$(Q)clang $(CPPFLAGS) -Itests -DCOSELL_TEST $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined \
+		-MMD -MP $< $(F)/libcosell.a -o $@ $(LIBS_HOST)
 $(B)/countries.lua: vendor/make-countries
 	@mkdir -p $(@D)
 	$(Q)vendor/make-countries > $@.new && mv $@.new $@
@@ -112,7 +127,7 @@ run: deps
 test: deps
 	$(Q)vendor/install test
 	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests \
-		$(T)/cosell-world
+		$(T)/cosell-world $(if $(SAN),,$(FUZZ:%=$(F)/%))
 	$(Q)tests/run $(T) $(ONLY)
 
 # ---- care ----
@@ -125,6 +140,14 @@ bench: deps
 	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests \
 		$(B)/bench-mapping
 	$(Q)tests/bench/run $(T) $(ONLY)
+fuzz: deps
+	$(Q)vendor/install test
+	$(Q)$(MAKE) --no-print-directory -j2 $(FUZZ:%=$(F)/%)
+	$(Q)tests/fuzz/run $(if $(SECONDS),$(SECONDS),30) $(if $(ONLY),$(ONLY),$(FUZZ))
+valgrind: deps
+	$(Q)vendor/install test
+	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/unit-tests $(T)/cosell-mapper
+	$(Q)tests/valgrind $(T) $(ONLY)
 mutants: deps
 	$(Q)tests/mutants/run $(ONLY)
 install: all

@@ -47,8 +47,9 @@ M.rows = {
   { "crm.certificate.algorithm", "enum", "PS256", "restart", "how it signs",
     values = { "PS256", "RS256" } },
   { "crm.in_flight", "integer", 8, "restart", "requests at once", least = 1, most = 52 },
-  { "crm.budget", "integer", 0, "restart", "requests in budget_s; 0: no limit", least = 0 },
-  { "crm.budget_s", "integer", 300, "restart", "seconds of the budget", least = 1 },
+  { "crm.budget", "integer", 0, "restart", "requests in budget_s; 0: no limit", least = 0,
+    most = 1000000 },
+  { "crm.budget_s", "integer", 300, "restart", "seconds of the budget", least = 1, most = 86400 },
 
   { "partner_center.url", "origin", "https://api.partner.microsoft.com", "restart",
     "address of the Referrals API" },
@@ -71,8 +72,9 @@ M.rows = {
     "address in front of a referral's id, for people" },
   { "partner_center.in_flight", "integer", 4, "restart", "requests at once", least = 1, most = 52 },
   { "partner_center.budget", "integer", 0, "restart", "requests in budget_s; 0: no limit",
-    least = 0 },
-  { "partner_center.budget_s", "integer", 60, "restart", "seconds of the budget", least = 1 },
+    least = 0, most = 1000000 },
+  { "partner_center.budget_s", "integer", 60, "restart", "seconds of the budget", least = 1,
+    most = 86400 },
 
   { "callbacks.certificate_hosts", "hosts", { CA_HOST }, "restart",
     "hosts from which a callback's certificate may come" },

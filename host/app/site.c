@@ -1,7 +1,8 @@
 /*
  * One profile at work.
  *
- * Owns everything of it, and the round: due chores, tasks for at most 5 ms, commit, release.  Opens
+ * Owns everything of it, and the round: due chores, tasks for at most 5 ms (far less while
+ * callbacks come in: their senders wait, jobs can), commit, release.  Opens
  * the state when the first generation is proved good.  Logs what ends a round or a reload; decides
  * no retry.
  */
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #define SLICE_US  5000
+#define BUSY_US   250 /* while callbacks come in: some hundred jobs a second, as remotes take */
 #define RUNS_KEPT 20000
 #define CARE_MS   5000
 #define MARK      "generation" /* "NUMBER HASH" of the generation that ran last */
@@ -44,6 +46,7 @@ struct site {
 	void *backup_arg;
 	struct loop_timer *care;
 	bool ready, stopping, idle_told;
+	bool called;      /* the last round kept callbacks */
 	bool failing;     /* the last round could not be written */
 	char restart[64]; /* the changed member that needs a restart, "" */
 	int64_t started_ms;
@@ -76,11 +79,18 @@ static void look(void *ctx)
 	sched_look(s->sched);
 }
 
+static void called(void *ctx)
+{
+	struct site *s = ctx;
+	s->called = true;
+	sched_look(s->sched);
+}
+
 static bool open_rest(struct site *s, const struct profile *p, struct err *e)
 {
 	const struct sched_env se = {s->config.env.loop, s->config.env.world, s->queue, s->runs};
 	const struct endpoints_env ee = {
-		s->config.env.loop, s->config.env.world, s->db, s->vault, s->queue, look, s};
+		s->config.env.loop, s->config.env.world, s->db, s->vault, s->queue, called, s};
 	s->sched = sched_new(&se);
 	s->control = control_new(s->config.env.loop, s->db);
 	s->endpoints = endpoints_new(&ee, p, s->config.serve, e);
@@ -333,7 +343,8 @@ bool site_round(struct site *s)
 	if (!s->control || !reload_current(s->reload))
 		return false;
 	sched_round(s->sched);
-	bool more = run_tasks(s, w->mono_us(w->ctx) + SLICE_US);
+	bool more = run_tasks(s, w->mono_us(w->ctx) + (s->called ? BUSY_US : SLICE_US));
+	s->called = false;
 	commit(s);
 	backup_round(s);
 	if (!more && !any_ready(s))

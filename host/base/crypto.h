@@ -51,7 +51,7 @@ bool crypto_cert_check(const struct crypto_cert *c, const char *pem_roots, const
 int64_t crypto_cert_not_after_ms(const struct crypto_cert *c);
 void crypto_cert_thumbprints(const struct crypto_cert *c, unsigned char sha1[20],
 			     unsigned char sha256[32]);
-bool crypto_verify(const struct crypto_cert *c, enum crypto_alg alg, const void *p, size_t n,
+bool crypto_verify(struct crypto_cert *c, enum crypto_alg alg, const void *p, size_t n,
 		   const void *sig, size_t siglen) MUST_USE;
 
 /* For the practice environment and the tests: a self-signed root, or a certificate below one

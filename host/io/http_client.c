@@ -1,6 +1,6 @@
 /*
- * The real world's requests: libcurl's multi interface driven by the loop.  Owns the pool of
- * handles, the requests in flight and those that wait for a place.  Never follows a redirect, never
+ * The real world's requests: libcurl's multi interface driven by the loop.  Owns the
+ * requests in flight and those that wait for a place.  Never follows a redirect, never
  * takes a proxy, a password or a cookie from the environment, never skips the check of a
  * certificate, never sends what may change something a second time, and never calls anybody back
  * from inside start() or cancel().
@@ -54,8 +54,7 @@ struct http_client {
 	struct loop_timer *kick;  /* starts what waits */
 	struct call_list waiting;
 	struct call_list flying;
-	CURL **idle;
-	int nidle;
+	CURLSH *sessions; /* of TLS, for all handles */
 	int in_flight;
 	int most;
 };
@@ -127,8 +126,12 @@ static int on_send(void *arg, char *ip, char *own_ip, int port, int own_port)
 
 /* The handles. */
 
+/* Each request has a handle of its own: in a used one libcurl 7.88.1 keeps a pointer to the last
+ * answer's headers, freed by then, and a folded first line of the next answer is read through it.
+ * Connections are the multi's, so they are kept all the same. */
 static void set_safety(CURL *h, const struct http_client *client)
 {
+	curl_easy_setopt(h, CURLOPT_SHARE, client->sessions);
 	curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h, CURLOPT_REDIR_PROTOCOLS_STR, "https");
@@ -174,23 +177,21 @@ static void set_request(CURL *h, struct web_call *c)
 	curl_easy_setopt(h, CURLOPT_PREREQDATA, c);
 }
 
-static CURL *take_handle(struct http_client *client)
+static CURL *new_handle(void)
 {
-	CURL *h = client->nidle > 0 ? client->idle[--client->nidle] : curl_easy_init();
+	CURL *h = curl_easy_init();
 	if (h == NULL) {
 		abort();
 	}
-	curl_easy_reset(h); /* keeps connections and sessions */
 	return h;
 }
 
-/* Takes a call out of curl; its handle goes back to the pool. */
+/* Takes a call out of curl. */
 static void land(struct web_call *c)
 {
 	struct http_client *client = c->client;
 	(void)curl_multi_remove_handle(client->multi, c->easy);
-	curl_easy_reset(c->easy); /* forgets the pointers into c */
-	client->idle[client->nidle++] = c->easy;
+	curl_easy_cleanup(c->easy);
 	c->easy = NULL;
 	client->in_flight--;
 	TAILQ_REMOVE(&client->flying, c, link);
@@ -202,7 +203,7 @@ static void land(struct web_call *c)
 static void fly(struct web_call *c)
 {
 	struct http_client *client = c->client;
-	c->easy = take_handle(client);
+	c->easy = new_handle();
 	set_safety(c->easy, client);
 	set_request(c->easy, c);
 	TAILQ_REMOVE(&client->waiting, c, link);
@@ -253,7 +254,10 @@ static void finish(struct web_call *c, CURLcode rc)
 	long status = 0;
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
 	land(c);
-	if (rc == CURLE_OK && status > 0 && c->answer.ended) {
+	if (rc == CURLE_OK && c->answer.ended && (status < 100 || status > 999)) {
+		/* "HTTP/21.1 200" is status 1 to libcurl */
+		finish_bad(c, "the answer's first line cannot be read");
+	} else if (rc == CURLE_OK && c->answer.ended) {
 		finish_good(c, (int)status);
 	} else if (rc == CURLE_OK) {
 		finish_bad(c, "the answer was cut");
@@ -367,7 +371,11 @@ struct http_client *http_client_new(struct loop *l, const char *ca_file, int max
 	c->multi = multi;
 	c->ca_file = xstrdup(ca_file);
 	c->most = max_in_flight > 0 ? max_in_flight : 1;
-	c->idle = xcalloc((size_t)c->most, sizeof *c->idle);
+	c->sessions = curl_share_init();
+	if (c->sessions == NULL) {
+		abort();
+	}
+	curl_share_setopt(c->sessions, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 	c->timer = loop_timer_new(l, on_timer, c);
 	loop_timer_real(c->timer);
 	c->kick = loop_timer_new(l, on_kick, c);
@@ -403,13 +411,10 @@ void http_client_free(struct http_client *c)
 		return;
 	}
 	end_all(c);
-	while (c->nidle > 0) {
-		curl_easy_cleanup(c->idle[--c->nidle]);
-	}
 	(void)curl_multi_cleanup(c->multi); /* closes connections: calls on_curl_wants */
+	(void)curl_share_cleanup(c->sessions);
 	loop_timer_free(c->timer);
 	loop_timer_free(c->kick);
-	free(c->idle);
 	free(c->ca_file);
 	free(c);
 	curl_global_cleanup(); /* counted, one for each new */

@@ -1,5 +1,5 @@
 /*
- * The real world's request side: libcurl's multi interface in the loop.  Pooled handles, http and
+ * The real world's request side: libcurl's multi interface in the loop.  Kept connections, http and
  * https only (http only to loopback and only where the request allows it), no redirects, TLS always
  * verified, caps on size and time, no proxy and no netrc from the environment.
  */

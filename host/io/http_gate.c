@@ -109,7 +109,9 @@ static void take_request_line(struct http_gate *g, const char *line, size_t n)
 		     memcmp(version, "HTTP/", 5) == 0;
 	if (!sound) {
 		refuse(g, 400);
-	} else if (memcmp(version, "HTTP/1.1", 8) != 0 && memcmp(version, "HTTP/1.0", 8) != 0) {
+		return; /* the version may be shorter than it is read below */
+	}
+	if (memcmp(version, "HTTP/1.1", 8) != 0 && memcmp(version, "HTTP/1.0", 8) != 0) {
 		refuse(g, 505);
 	} else if (!is_one_of(g->methods, line, method_len)) {
 		refuse(g, 405);

@@ -181,18 +181,17 @@ static bool set_waiting(struct queue *q, const struct job *j, int64_t due_ms, co
 	return stmt_write(s, NULL, e) && (due_ms == j->due_ms || settle(q, j->lane, e));
 }
 
-/* Above every number given so far, also to jobs that are gone. */
+/* Above every number given so far, also to jobs that are gone.  Nobody else puts rows there. */
 static bool next_id(struct queue *q, int64_t *id, struct err *e)
 {
-	struct stmt *s = db_stmt(q->db, "queue.last", "select max(id) from job");
-	int got = stmt_row(s, e);
-	if (got < 0) {
-		return false;
-	}
-	int64_t top = got == 1 ? stmt_get_int(s, 0) : 0;
-	stmt_reset(s);
-	if (q->last_id < top) {
-		q->last_id = top;
+	if (!q->last_id) {
+		struct stmt *s = db_stmt(q->db, "queue.last", "select max(id) from job");
+		int got = stmt_row(s, e);
+		if (got < 0) {
+			return false;
+		}
+		q->last_id = got == 1 ? stmt_get_int(s, 0) : 0;
+		stmt_reset(s);
 	}
 	*id = ++q->last_id;
 	return true;

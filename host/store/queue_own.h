@@ -22,7 +22,7 @@ enum {
 
 struct queue {
 	struct db *db;
-	int64_t last_id; /* a number is not used twice: a late queue_done must not hit a new job */
+	int64_t last_id; /* 0: not asked yet; a number is not used twice: a late queue_done must not hit a new job */
 };
 
 /* Failures are stored by name (numbers may change from version to version), none as "". */

@@ -11,7 +11,8 @@ local CONNECTIONS = { 1, 8, 64 }
 local NOTE = "wrk, one thread, %s each, keep-alive, %d different deliveries in turn: while " ..
   "fewer jobs than that are left, each callback is a row of its own. Their jobs run " ..
   "in between; both services answer \"come back in an hour\", so these end at once " ..
-  "and wait. Jobs left: due when the load ended."
+  "and wait. CPU us: the host's processor time for each callback, jobs and commits included. " ..
+  "Jobs left: due when the load ended."
 
 -- The deliveries as a Lua file, for wrk.
 local function pool_text(deliveries)
@@ -45,14 +46,16 @@ local function run(s, o)
 end
 
 local function row(connections, f)
-  return ("  %11d  %12.0f  %8.2f  %8.2f  %16.0f  %11d  %7d\n"):format(connections,
-    (f.requests - f.status) * 1e6 / f.us, f.p50 / 1000, f.p99 / 1000, f.commits * 1e6 / f.us,
-    f.due, f.status + f.socket)
+  local kept = f.requests - f.status
+  return ("  %11d  %9.0f  %7.2f  %7.2f  %9.0f  %8.1f  %9d  %7d\n"):format(connections,
+    kept * 1e6 / f.us, f.p50 / 1000, f.p99 / 1000, f.commits * 1e6 / f.us, f.cpu_us / kept, f.due,
+    f.status + f.socket)
 end
 
 local function measure(tools, s, o)
-  local before = s:status()
+  local before, cpu_us = s:status(), place.cpu_us(s)
   local f = run(s, o)
+  f.cpu_us = place.cpu_us(s) - cpu_us
   local after = s:status()
   f.commits, f.due = after.commits - before.commits, after.queue.due
   tools.out(row(o.connections, f))
@@ -71,8 +74,8 @@ function M.run(tools)
     assert(host.file.write(pool, pool_text(tools.signed.take(POOL))))
     run(s, { connections = 4, seconds = WARM_SECONDS, pool = pool, from = from })
     place.wait_still(s)
-    tools.out(("  %11s  %12s  %8s  %8s  %16s  %11s  %7s\n"):format("connections", "a second",
-      "p50 ms", "p99 ms", "commits a second", "jobs left", "not 200"))
+    tools.out(("  %11s  %9s  %7s  %7s  %9s  %8s  %9s  %7s\n"):format("connections", "a second",
+      "p50 ms", "p99 ms", "commits/s", "CPU us", "jobs left", "not 200"))
     for _, connections in ipairs(CONNECTIONS) do
       from = from + measure(tools, s,
         { connections = connections, seconds = SECONDS, pool = pool, from = from })

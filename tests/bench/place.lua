@@ -92,6 +92,13 @@ function M.peak(s)
   return tonumber(text:match("\nVmHWM:%s+(%d+) kB")) / 1024
 end
 
+---Processor time that the host has used, in microseconds (counted in hundredths of a second).
+function M.cpu_us(s)
+  local text = assert(host.file.read(("/proc/%d/stat"):format(s.host:pid())))
+  local user, system = text:match("^.*%)" .. (" %S+"):rep(11) .. " (%d+) (%d+)")
+  return (tonumber(user) + tonumber(system)) * 10000
+end
+
 ---Proportional set sizes in MiB: the host, its mapping process.
 function M.memory(s)
   local pid = s.host:pid()

@@ -157,6 +157,8 @@ local WRONG = {
   { "crm.secret", function(p) p.crm.secret = { env = "A", file = "b" } end, "a reference" },
   { "crm.in_flight", function(p) p.crm.in_flight = 0 end, "at least 1" },
   { "crm.in_flight", function(p) p.crm.in_flight = 2.5 end, "a whole number" },
+  { "crm.budget", function(p) p.crm.budget = 1 << 32 end, "at most 1000000" },
+  { "crm.budget_s", function(p) p.crm.budget_s = 1 << 32 end, "at most 86400" },
   { "listen.port", function(p) p.listen.port = "8080" end, "a whole number" },
   { "stage", function(p) p.stage = "stagin" end, 'did you mean "staging"?' },
   { "flows.details", function(p) p.flows = { details = "yes" } end, "true or false" },

@@ -4,6 +4,7 @@ local kit = require "commands.kit"
 local tap = require "commands.tap"
 
 local MOST = 80 -- commits a story may take; a run that outlives its k ends the sweep
+local STRIDE = tonumber(host.file.getenv "COSELL_STRIDE") or 1 -- each how many-th of them
 
 local DEAL = { name = "Harbour crane upgrade", value = 90000, currency = "EUR",
   closing_date = "2031-09-30", account = { name = "Elbe Hafen GmbH", line1 = "Kai 4",
@@ -89,7 +90,7 @@ local function killed_at(t, story, k, when)
 end
 
 local function sweep(t, story, when)
-  for k = 1, MOST do
+  for k = 1, MOST, STRIDE do
     if not killed_at(t, story, k, when) then
       t.ok(k > 5, "the story took only " .. k .. " commits: nothing was killed")
       return

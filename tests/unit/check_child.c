@@ -198,7 +198,7 @@ void check_child(void)
 	}
 	CASE ("child_that_cannot_start_is_an_error") {
 		struct loop *l = new_loop();
-		struct err e;
+		struct err e = {0};
 		const char *argv[] = {"x", NULL};
 		struct child_spec spec = {
 			.path = "/nowhere/x", .argv = argv, .channel = -1, .out = -1};

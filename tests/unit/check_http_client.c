@@ -514,6 +514,7 @@ static void failures(void)
 			CHUNKED "zz\r\nab\r\n0\r\n\r\n",
 			"HTTP/1.1 100 Continue\r\n\r\n",
 			OK "X",
+			"HTTP/21.1 200 OK\r\nContent-Length: 0\r\n\r\n", /* libcurl: status 1 */
 		};
 		for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 			struct result r = {.calls = 0};

@@ -710,7 +710,7 @@ static void no_descriptors(void)
 					 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 		p->stage = s;
 		p->fd = socket(AF_INET, SOCK_STREAM, 0);
-		while ((spare[n] = dup(p->fd)) >= 0) {
+		while (n < 64 && (spare[n] = dup(p->fd)) >= 0) {
 			n++;
 		}
 		CHECK_INT(connect(p->fd, (struct sockaddr *)&sa, sizeof sa), 0);

@@ -103,7 +103,8 @@ static inline struct fake *fake_new(void)
 	return f;
 }
 
-static inline void fake_free(struct fake *f)
+/* Forgets every call; timers and clock stay. */
+static inline void fake_forget(struct fake *f)
 {
 	for (int i = 0; i < f->n; i++) {
 		struct fake_call *c = &f->calls[i];
@@ -114,7 +115,14 @@ static inline void fake_free(struct fake *f)
 		free(c->method);
 		free(c->url);
 		free(c->body);
+		*c = (struct fake_call){0};
 	}
+	f->n = 0;
+}
+
+static inline void fake_free(struct fake *f)
+{
+	fake_forget(f);
 	free(f);
 }
 
