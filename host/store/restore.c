@@ -217,7 +217,13 @@ static char *aside_name(const char *path, const struct world *w)
 	for (char *c = name + strlen(path); *c; c++) {
 		*c = *c == ':' ? '.' : *c;
 	}
-	return name;
+	char *one = xstrdup(name);
+	for (int n = 2; anything_at(one); n++) { /* a second one within a second */
+		free(one);
+		one = xasprintf("%s-%d", name, n);
+	}
+	free(name);
+	return one;
 }
 
 static bool put_in_place(const struct restore *r, const char *half, const char *aside,

@@ -304,6 +304,8 @@ static void check_restoring(void)
 		CHECK_INT(entries(p.dir, "state.db.aside"), 2);
 		CHECK(access(wal, F_OK) != 0);
 		CHECK_INT(rows_in(p.state), 20);
+		restores(&p, true, "fits"); /* and within the same second */
+		CHECK_INT(entries(p.dir, "state.db.aside"), 3);
 		CHECK(unlink(p.state) == 0);
 		copy_file(p.file, wal); /* a WAL alone is as bad */
 		refused(&p, false, "state.db-wal: is there already");
