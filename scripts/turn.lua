@@ -82,8 +82,8 @@ function M.read_partner(turn)
   end
   local ours, theirs = links.copies(referrals)
   local made = not ours and turn.link.ours and turn.link.ours.made
-  if made and math.abs(host.now_ms() - made) < STALE_MOST_MS then -- our own, which no list shows yet
-    return STALE_MS
+  if made and math.abs(host.now_ms() - made) < STALE_MOST_MS then
+    return STALE_MS -- our own, which no list shows yet
   elseif not ours then
     return nil, { kind = "absent", text = "the deal is not at Partner Center any more" }
   end

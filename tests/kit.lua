@@ -130,6 +130,25 @@ function M.registered(s)
   end)
 end
 
+-- ---- A state of another age ----
+
+---A sign-in of the administrator's, for the host of a folder.
+function M.sign_in(s, dir)
+  assert(host.file.write(dir .. "/refresh_token", s:act("token-sign-in").refresh_token, 0x180))
+end
+
+---The host goes on with a state that is new: it knows of no deal.
+function M.fresh_state(s)
+  s:host_stop()
+  local path = s.profile .. "/profile.lua"
+  local profile = assert(host.file.read(path)):gsub("cosell%.db", "fresh.db")
+  assert(host.file.write(path, profile))
+  M.sign_in(s, s.dir)
+  s:host_start { profile = s.profile, state = s.dir .. "/fresh.db", env = s.host_options.env }
+  s:host_ready()
+  M.registered(s)
+end
+
 -- ---- What no log may hold ----
 
 local SECRETS = { "crm_secret", "partner_secret", "refresh_token", "path_secret" }

@@ -44,6 +44,13 @@ function M.edit(s, row, values)
   s:act("edit", { table = "opportunity", id = row, values = values })
 end
 
+---The administrator adds a currency to the CRM.
+---@param code string
+function M.add_currency(s, code)
+  s:act("create", { table = "transactioncurrency", values = { isocurrencycode = code,
+    currencyname = code, currencysymbol = code, currencyprecision = 2, exchangerate = "10" } })
+end
+
 ---Both sides of one deal change before either is looked at: s:rest() works it off.
 function M.both_change(s, row, crm, deal, partner)
   s:set("lose_callbacks", true)
@@ -54,6 +61,25 @@ end
 
 function M.referral(s, id)
   return s:row("referral", id)
+end
+
+---A lead of the marketplace, which Microsoft sends.
+---@return string  the referral's id
+function M.marketplace(s)
+  return s:act("microsoft-create", { kind = "marketplace", value = 1000, currency = "USD",
+    notes = "as sent", customer = "Kiso Valley Foods KK",
+    contact = { first_name = "Rin", last_name = "Kiso", email = "rin@kiso.example" } }).id
+end
+
+---Runs body(s, referral, lead) on a stage where it has arrived.
+---@param body fun(s: table, deal: string, lead: table)
+---@param o table|nil  for kit.with
+function M.lead_arrived(body, o)
+  kit.with(o or {}, function(s)
+    local deal = M.marketplace(s)
+    s:rest()
+    body(s, deal, s:rows("crm:lead")[1])
+  end)
 end
 
 ---"Active/Accepted"
@@ -72,6 +98,16 @@ function M.count(text, part)
     end
     n, at = n + 1, stop + 1
   end
+end
+
+---How many turns have ended in this way.
+---@param outcome string  as `cosell runs` names it
+function M.turns(s, outcome)
+  local n = 0
+  for _, run in ipairs(s:runs()) do
+    n = n + (run.outcome == outcome and 1 or 0)
+  end
+  return n
 end
 
 local NEVER = 1000000000 -- a limit that is never reached only counts

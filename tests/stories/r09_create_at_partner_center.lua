@@ -12,14 +12,7 @@ local function deaf(text)
 end
 
 local function first_look(s)
-  kit.wait("the first look", function()
-    for _, run in ipairs(s:runs()) do
-      if run.outcome == "waiting" then
-        return true
-      end
-    end
-    return false
-  end, LOOK_WITHIN_MS)
+  kit.wait("the first look", function() return rules.turns(s, "waiting") > 0 end, LOOK_WITHIN_MS)
 end
 
 -- The answer to our POST is lost, and the list lags behind.

@@ -1,6 +1,7 @@
 -- Situation 2: a lead of the marketplace comes as a lead.  Once it is accepted, on whichever side,
 -- it is an opportunity, on the same link.
 local kit = require "commands.kit"
+local rules = require "commands.rules"
 
 local QUALIFIED, DISQUALIFIED = 1, 2
 local NAME = "Plant sensor rollout"
@@ -14,20 +15,6 @@ local function leads(s)
   return s:rows("crm:lead")
 end
 
-local function marketplace(s)
-  return s:act("microsoft-create", { kind = "marketplace", value = 1000, currency = "USD",
-    notes = "as sent", customer = "Kiso Valley Foods KK",
-    contact = { first_name = "Rin", last_name = "Kiso", email = "rin@kiso.example" } }).id
-end
-
-local function arrived(body, o)
-  kit.with(o or {}, function(s)
-    local deal = marketplace(s)
-    s:rest()
-    body(s, deal, leads(s)[1])
-  end)
-end
-
 local function one_link(t, s, state)
   local deals = s:status().deals
   t.eq({ deals.total, deals[state or "open"] }, { 1, 1 }, "deals")
@@ -35,7 +22,7 @@ local function one_link(t, s, state)
 end
 
 local function comes(t)
-  arrived(function(s, deal, lead)
+  rules.lead_arrived(function(s, deal, lead)
     t.eq({ #leads(s), #kit.opportunities(s) }, { 1, 0 }, "leads, opportunities")
     t.eq(lead.subject, "✔ " .. NAME)
     t.eq({ lead.msft_microsoftpartnercenterreferralidentifier,
@@ -88,7 +75,7 @@ end
 
 -- events: whether Partner Center calls back
 local function accepted(t, accept, events)
-  arrived(function(s, deal, lead)
+  rules.lead_arrived(function(s, deal, lead)
     s:set("lose_callbacks", not events)
     accept(s, deal, lead)
     s:rest()
@@ -99,7 +86,7 @@ local function accepted(t, accept, events)
 end
 
 local function both_accept(t, crm_first)
-  arrived(function(s, deal, lead)
+  rules.lead_arrived(function(s, deal, lead)
     s:set("lose_callbacks", true)
     local first, second = seller_qualifies, portal_accepts
     if not crm_first then
@@ -131,7 +118,7 @@ end
 local function accepted_before_it_came(t)
   kit.with({}, function(s)
     s:set("lose_callbacks", true)
-    local deal = marketplace(s)
+    local deal = rules.marketplace(s)
     s:act("accept", { id = deal })
     s:rest()
     t.eq({ #kit.opportunities(s), #leads(s) }, { 1, 0 }, "an opportunity at once")
@@ -148,7 +135,7 @@ local function ended(t, s, pair, state)
 end
 
 local function disqualified(t)
-  arrived(function(s, _, lead)
+  rules.lead_arrived(function(s, _, lead)
     s:act("disqualify", { id = lead.leadid })
     s:rest()
     ended(t, s, "Closed/Declined", DISQUALIFIED)
@@ -157,7 +144,7 @@ local function disqualified(t)
 end
 
 local function ended_there(t, act, pair)
-  arrived(function(s, deal)
+  rules.lead_arrived(function(s, deal)
     s:act(act, { id = deal })
     s:rest()
     ended(t, s, pair, DISQUALIFIED)
@@ -166,7 +153,7 @@ end
 
 -- Edits of the lead wait, as those of any deal that is new; what the portal edits comes in.
 local function edited_while_new(t)
-  arrived(function(s, deal, lead)
+  rules.lead_arrived(function(s, deal, lead)
     s:act("edit", { id = deal, notes = "edited in the portal", name = "New name" })
     s:rest()
     local now = leads(s)[1]
@@ -184,7 +171,7 @@ local function edited_while_new(t)
 end
 
 local function not_wanted(t)
-  arrived(function(s, deal)
+  rules.lead_arrived(function(s, deal)
     t.eq({ #leads(s), #kit.opportunities(s) }, { 0, 0 }, "leads, opportunities")
     portal_accepts(s, deal)
     s:rest()
@@ -196,7 +183,7 @@ local function not_wanted(t)
 end
 
 local function deleted(t)
-  arrived(function(s, deal, lead)
+  rules.lead_arrived(function(s, deal, lead)
     s:act("delete", { table = "lead", id = lead.leadid })
     s:rest()
     portal_accepts(s, deal)
@@ -210,7 +197,7 @@ end
 local function repeated_events(t)
   kit.with({}, function(s)
     s:set("delivery_copies", 3)
-    local deal = marketplace(s)
+    local deal = rules.marketplace(s)
     s:rest()
     t.eq({ #leads(s), #kit.opportunities(s) }, { 1, 0 }, "leads, opportunities")
     portal_accepts(s, deal)

@@ -5,11 +5,6 @@ local kit = require "commands.kit"
 local HOUR_MS = 3600000
 local OTHER = "5a1e0000-0000-4000-8000-0000000000ff"
 
--- A sign-in of the administrator's for the host of a folder, at the Partner Center of s.
-local function sign_in(s, dir)
-  assert(host.file.write(dir .. "/refresh_token", s:act("token-sign-in").refresh_token, 0x180))
-end
-
 local function restart(s)
   s:host_stop()
   s:host_start(s.host_options)
@@ -42,17 +37,10 @@ end
 -- ---- A copied organisation ----
 
 -- A state of its own, made an hour after all deals.
-local function fresh_state(s)
+local function later_state(s)
   s:host_stop()
   s:clock(HOUR_MS)
-  local state = s.dir .. "/fresh.db"
-  local path = s.profile .. "/profile.lua"
-  local profile = assert(host.file.read(path)):gsub("cosell%.db", "fresh.db")
-  assert(host.file.write(path, profile))
-  sign_in(s, s.dir)
-  s:host_start { profile = s.profile, state = state }
-  s:host_ready()
-  kit.registered(s)
+  kit.fresh_state(s)
 end
 
 local function shown(s)
@@ -75,7 +63,7 @@ local function copied(t, crm_first)
     s:rest()
     t.eq(#kit.referrals(s), 2, "ours")
     s:act("become-organization", { id = OTHER })
-    fresh_state(s)
+    later_state(s)
     s:rest()
     local writes = kit.writes(s)
     local steps = {
@@ -116,7 +104,7 @@ local function second(s, inbound)
     assert(host.file.write(other.dir .. "/" .. name,
       assert(host.file.read(s.dir .. "/" .. name)), 0x180))
   end
-  sign_in(s, other.dir)
+  kit.sign_in(s, other.dir)
   other:host_start { profile = other.profile, state = other.state }
   other:host_ready()
   return other
