@@ -139,6 +139,22 @@ function M.ignored(side, plan, now)
     table.concat(out, ", "), SIDE[side]) or nil
 end
 
+---The referral after our write, without what somebody changed before it was read again: what was
+---sent, and the rest as it stood.
+---@param plan Plan
+---@param partner table  canonical, as it is now
+function M.ours_alone(plan, partner)
+  for _, field in ipairs(plan.between and fields.rows or {}) do
+    local name, sent = field.name, plan.to_partner[field.name]
+    if sent == nil then
+      partner[name] = plan.partner[name]
+    elseif field.path then
+      partner[name] = canonical.given(sent)
+    end
+  end
+  return partner
+end
+
 ---The end of a turn: what is held back keeps its old base, so that it is still a change next time.
 ---@param plan Plan
 ---@param crm table  canonical, as it is now
@@ -163,13 +179,16 @@ function M.settle(link, plan, crm, partner, written)
 end
 
 ---Partner Center has taken what we sent: from here on these fields agree, whatever becomes of the
----row; what its seller changes meanwhile is a change.
+---row; what its seller changes meanwhile is a change.  What the row has yet to get stays one too.
 ---@param plan Plan
 ---@param partner table  canonical, as the answer shows it
 function M.sent(link, plan, partner)
   local crm_base, partner_base = M.bases(link)
   for name in pairs(plan.to_partner) do
-    crm_base[name], partner_base[name] = plan.crm[name], partner[name]
+    crm_base[name] = plan.crm[name]
+    if plan.to_crm[name] == nil and not plan.stays.partner[name] then
+      partner_base[name] = partner[name]
+    end
   end
   crm_base.state = plan.half_way or crm_base.state
   if plan.to_partner.state then
@@ -178,11 +197,11 @@ function M.sent(link, plan, partner)
   return M.keep(link, crm_base, partner_base)
 end
 
--- The conflicts in which this side's value is overwritten.
+-- The conflicts in which this side's value is overwritten; where both are, the referral's is first.
 local function overwritten(conflicts, side)
   local out = json.array {}
   for _, c in ipairs(conflicts) do
-    if c.kept ~= side then
+    if (c.kept == "partner") == (side == "crm") then
       out[#out + 1] = c
     end
   end

@@ -153,9 +153,9 @@ end
 
 
 -- A copy of an answer, held to its check; the error names the function's place.
-function Answers:hold(row, given, value)
+function Answers:hold(row, given, value, asked)
   local copy, problem = contract.plain(value)
-  problem = problem or row.answer and contract.check[row.answer](copy)
+  problem = problem or row.answer and contract.check[row.answer](copy, asked)
   if not problem then return copy end
   local file, line = self.files.where(given)
   broken("%s:%d: %s: %s", file, line, row.place, problem)
@@ -174,7 +174,7 @@ end
 function Answers:ask(file, place, ...)
   local given, row = self:find(file, place)
   if given == nil then return nil end
-  return self:hold(row, given, (given(...)))
+  return self:hold(row, given, (given(...)), (...))
 end
 
 -- One layer over v: constants, or a function that edits v or answers a table.

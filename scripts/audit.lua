@@ -69,8 +69,13 @@ function M.conflicts(conflicts)
       kept, lost = lost, kept
       names[1], names[2] = names[2], names[1]
     end
-    out[#out + 1] = ("both sides changed %s: kept %s's %s, %s had %s"):format(field.label, names[1],
-      shown(field, kept), names[2], shown(field, lost))
+    local got = ("kept %s's %s"):format(names[1], shown(field, kept))
+    if c.kept == "resolve" then
+      got = ("`resolve` gave both %s, the CRM had %s"):format(shown(field, c.value),
+        shown(field, kept))
+    end
+    out[#out + 1] = ("both sides changed %s: %s, %s had %s"):format(field.label, got, names[2],
+      shown(field, lost))
   end
   return table.concat(out, "; ")
 end

@@ -85,6 +85,12 @@ function check.amount(value)
   return "must answer an amount or nil, not " .. type(value)
 end
 
+function check.date(value)
+  local day = type(value) == "string" and value:find("^%d%d%d%d%-%d%d%-%d%d$")
+  if day and text.date(text.ms(value .. "T00:00:00Z") or 0) == value then return nil end
+  return "must answer a date like 2031-03-31, or nil"
+end
+
 function check.code(value)
   if value == nil or (type(value) == "string" and value:find("^%u%u$")) then return nil end
   return "must answer a code of two capital letters or nil"
@@ -92,6 +98,14 @@ end
 
 function check.arrives_as(value)
   return value ~= nil and one_of(value, { "opportunity", "lead" }) or nil
+end
+
+-- What both sides may get of a field, by its name; of the others a text.
+local RESOLVED = { value = check.amount, closing_date = check.date }
+
+function check.resolved(value, field)
+  if value == nil or value == json.null or value == "" then return nil end
+  return (RESOLVED[field] or is_text)(value)
 end
 
 --- Columns with what they get: text, number, boolean, null, or ctx.bind; a look-up that `v` came
@@ -317,7 +331,7 @@ M.places = {
   data("status_reasons", "table", data_status_reasons,
     "the CRM's own status reasons (by label) and the states they stand for",
     'status_reasons = { ["Lost to price"] = "lost" }'),
-  fn("resolve", { "field", "crm", "partner", "crm_base", "partner_base" }, "plain",
+  fn("resolve", { "field", "crm", "partner", "crm_base", "partner_base" }, "resolved",
     "both sides changed a field: the value both get, or nil for the field's own policy",
     'resolve = function(field, crm, partner) if field == "notes" then return partner end end'),
   data("marks", "table or false", data_marks, "what stands in the name of a shared opportunity",

@@ -10,6 +10,7 @@ local canonical = require "canonical"
 local create_referral = require "flows.create_referral"
 local decide = require "decide"
 local facts = require "facts"
+local fields = require "fields"
 local flow_table = require "flow_table"
 local found = require "found"
 local helper = require "flows.helper"
@@ -60,9 +61,26 @@ local function write_partner(turn, plan, lines)
     return nil, err
   end
   turns.note_copies(turn)
-  local now = turns.partner_now(turn)
+  local now = agreement.ours_alone(plan, turns.partner_now(turn))
   lines[#lines + 1] = agreement.ignored("partner", plan, now)
   return agreement.sent(turn.link, plan, now)
+end
+
+-- Sends; a value that the service refuses by its name is held, and the rest goes without it.
+-- -> the lines for the seller | nil, err
+local function send(turn, plan)
+  while true do
+    local lines = decide.lines(turn, plan)
+    if next(plan.to_partner) == nil then
+      return lines
+    end
+    local ok, err = write_partner(turn, plan, lines)
+    if ok then
+      return lines
+    elseif not decide.refused(turn, plan, err) then
+      return nil, err
+    end
+  end
 end
 
 local function write_crm(turn, plan, lines)
@@ -139,13 +157,10 @@ local function synchronise(turn)
   if brakes.circles(turn.link, write) then
     return freeze(turn)
   end
-  local lines = decide.lines(turn, plan)
-  if next(plan.to_partner) then
-    local ok
-    ok, err = write_partner(turn, plan, lines)
-    if not ok then
-      return nil, err
-    end
+  local lines
+  lines, err = send(turn, plan)
+  if not lines then
+    return nil, err
   end
   turn.link.pending = nil
   local crm
@@ -159,10 +174,11 @@ local function synchronise(turn)
   brakes.wrote(turn.link, write)
   record(turn, plan, lines)
   orders_done(turn.link)
-  if agreement.solutions(plan, crm) or plan.half_way then
+  if agreement.solutions(plan, crm) or plan.half_way or plan.between then
     links.wake(turn.link.id, "state")
   end
-  return agreement.settle(turn.link, plan, crm, turns.partner_now(turn), true)
+  local partner = agreement.ours_alone(plan, turns.partner_now(turn))
+  return agreement.settle(turn.link, plan, crm, partner, true)
 end
 
 -- ---- The three paths ----
@@ -237,6 +253,37 @@ local function left_out(turn, why)
   return links.keep(turn.link)
 end
 
+-- What of a deal the row is not given when it is made, and stays a change: it goes from `deal`.
+-- -> what is told
+local function held_at_first(turn, deal)
+  local held
+  deal.solutions, held = withhold.known_solutions(deal.solutions, turn.known)
+  local heard = deal.state ~= "new" and microsoft_updates.heard(deal, {}) or {}
+  for _, line in ipairs(heard) do
+    held[#held + 1] = { text = line }
+  end
+  local names = microsoft_updates.unheard(deal, {})
+  local money = withhold.no_money(deal.value, deal.currency, turn.known)
+  if money then
+    held[#held + 1] = money
+    table.move({ "value", "currency" }, 1, 2, #names + 1, names)
+  end
+  for _, name in ipairs(names) do
+    deal[name], turn.link.waits = nil, true
+  end
+  return held
+end
+
+-- A base without what the row was not given.
+local function given_of(now, deal)
+  for _, field in ipairs(fields.rows) do
+    if deal[field.name] == nil and field.name ~= "crm_id" then
+      now[field.name] = nil
+    end
+  end
+  return now
+end
+
 -- The row is made: the bases, then its id at Partner Center.
 local function keep_made(turn, made, deal)
   local link = turn.link
@@ -250,7 +297,8 @@ local function keep_made(turn, made, deal)
   if not ok then
     return nil, err
   end
-  ok, err = outward.write_crm_id(turn)
+  local between
+  ok, err, between = outward.write_crm_id(turn)
   if not ok then
     return nil, closed_meanwhile(turn, err)
   end
@@ -258,8 +306,8 @@ local function keep_made(turn, made, deal)
   turns.note_copies(turn)
   turns.say(turn, "partner_center_to_dynamics", "created",
     { row = link.crm.id, account = made.account_was, lines = made.lines })
-  if not made.of then
-    return agreement.keep(link, base, turns.partner_now(turn))
+  if not (made.of or between) then
+    return agreement.keep(link, base, given_of(turns.partner_now(turn), deal))
   end
   there.crm_id = link.crm.id
   links.wake(link.id, "created")
@@ -286,11 +334,8 @@ local function inward(turn)
     end
     return leads.arrive(turn, deal)
   end
-  local held, made
-  deal.solutions, held = withhold.known_solutions(deal.solutions, turn.known)
-  for _, line in ipairs(deal.state ~= "new" and microsoft_updates.heard(deal, {}) or {}) do
-    held[#held + 1] = { text = line }
-  end
+  local held = held_at_first(turn, deal)
+  local made
   made, err = new_row.create(turn, deal, held)
   if not made then
     return nil, err

@@ -16,7 +16,10 @@ local withhold = require "withhold"
 
 local M = {}
 
--- A mapping's `resolve` may decide a conflict: the value that both sides get names the side.
+-- How a value of the mapping's is written, by the field's kind.
+local FORM = { amount = canonical.amount, text = canonical.text }
+
+-- A mapping's `resolve` may decide a conflict: the value that both sides get, or nil.
 local function resolver(known)
   if not known.describe.has.resolve then
     return nil
@@ -26,10 +29,8 @@ local function resolver(known)
     local answer, err = host.map { call = "resolve", field = key, crm = crm[key],
       partner = partner[key], crm_base = crm_base[key], partner_base = partner_base[key] }
     local value = canonical.given((answer or error(err, 0)).value)
-    if value == nil then
-      return nil
-    end
-    return canonical.same(field, value, partner[key]) and "partner" or "crm"
+    local form = value ~= nil and value ~= partner[key] and FORM[field.kind]
+    return form and form(value, known.precision(crm.currency)) or value
   end
 end
 
@@ -51,14 +52,29 @@ local function news(link, plan)
   return links.told(link, items)
 end
 
--- Flows that are off, and the setting `inbound`: their direction waits.
-local function directions(plan)
-  if new_row.inbound() == "none" or not flow_table.on "helper" then
-    withhold.direction(plan, "crm")
-  end
+-- What may not go to Partner Center now; the rest of its plan stands.
+local function outward(plan, turn)
+  withhold.closed(plan)
+  withhold.closing(plan)
+  withhold.unaccepted(plan)
   if not flow_table.on "dynamics_to_partner_center" then
     withhold.direction(plan, "partner")
   end
+  plan.held = withhold.bad(plan)
+  local wait = create_referral.unsettled(turn)
+  if withhold.sharing(plan, wait) then
+    links.wake(turn.link.id, "settled", wait)
+  end
+end
+
+-- The same of the row: flows that are off, the setting `inbound`, and what it can't hold.
+local function inward(plan, known)
+  if new_row.inbound() == "none" or not flow_table.on "helper" then
+    withhold.direction(plan, "crm")
+  end
+  microsoft_updates.withhold(plan)
+  local held = withhold.unfit(plan, known)
+  table.move(held, 1, #held, #plan.held + 1, plan.held)
 end
 
 function M.plan(turn)
@@ -73,16 +89,11 @@ function M.plan(turn)
   plan.stays = { crm = {}, partner = {} }
   plan.differed = merge.differed(crm, partner, crm_base, partner_base)
   merge.order(plan, link.orders or {})
-  withhold.closed(plan)
-  withhold.closing(plan)
-  withhold.unaccepted(plan)
-  directions(plan)
+  outward(plan, turn)
+  merge.share(plan)
+  inward(plan, known)
   plan.heard = microsoft_updates.heard(partner, partner_base)
-  plan.held = withhold.bad(plan, known)
-  local wait = create_referral.unsettled(turn)
-  if withhold.upgrade(plan, wait) then
-    links.wake(link.id, "settled", wait)
-  end
+  plan.told_before = link.told
   plan.news = news(link, plan)
   local err
   plan.extra, plan.mapped, err = details.update(link, partner, turn.row)
@@ -90,6 +101,17 @@ function M.plan(turn)
     return nil, err
   end
   return plan
+end
+
+---What the service has just refused by its name is held from here on.
+---@return boolean  the plan is smaller now
+function M.refused(turn, plan, err)
+  if not withhold.refused(plan, err) then
+    return false
+  end
+  turn.link.told = plan.told_before
+  plan.news = news(turn.link, plan)
+  return true
 end
 
 function M.is_empty(turn, plan)

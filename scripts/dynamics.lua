@@ -10,6 +10,7 @@ local wire = require "dynamics_wire"
 local M = {}
 
 M.table = meta.table
+M.forget = meta.forget
 M.tables_with_prefix = meta.tables_with_prefix
 M.relations = meta.relations
 M.q = call.q

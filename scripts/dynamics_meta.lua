@@ -8,7 +8,7 @@ local M = {}
 
 local DAY_MS = 24 * 60 * 60 * 1000
 local FORGET_MS = 60 * 1000 -- an unknown column asks again, but not all the time
-local SHAPE = 1 -- of what the marks hold; another number is not read
+local SHAPE = 2 -- of what the marks hold; another number is not read
 
 local BASE = "Microsoft.Dynamics.CRM."
 
@@ -17,8 +17,9 @@ local CASTS = {
   { "StringAttributeMetadata", "LogicalName,MaxLength" },
   { "MemoAttributeMetadata", "LogicalName,MaxLength" },
   { "DateTimeAttributeMetadata", "LogicalName,Format,DateTimeBehavior" },
-  { "MoneyAttributeMetadata", "LogicalName,Precision,PrecisionSource" },
-  { "DecimalAttributeMetadata", "LogicalName,Precision" },
+  { "MoneyAttributeMetadata", "LogicalName,Precision,PrecisionSource,MinValue,MaxValue" },
+  { "DecimalAttributeMetadata", "LogicalName,Precision,MinValue,MaxValue" },
+  { "IntegerAttributeMetadata", "LogicalName,MinValue,MaxValue" },
   { "LookupAttributeMetadata", "LogicalName,Targets" },
   { "PicklistAttributeMetadata", "LogicalName", "OptionSet,GlobalOptionSet" },
   { "MultiSelectPicklistAttributeMetadata", "LogicalName", "OptionSet,GlobalOptionSet" },
@@ -99,6 +100,8 @@ local function add_details(columns, rows)
     local column = columns[row.LogicalName]
     if column then
       column.max = some(row.MaxLength) or column.max
+      column.least = some(row.MinValue) or column.least
+      column.most = some(row.MaxValue) or column.most
       column.format = some(row.Format) or column.format
       column.behavior = value_of(row.DateTimeBehavior) or column.behavior
       column.precision = some(row.Precision) or column.precision

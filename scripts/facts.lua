@@ -390,6 +390,28 @@ function M.forget()
   cached = nil
 end
 
+---Whether a column's range has room for an amount.
+---@param column table|nil  of the table's definition
+---@param amount string|nil  canonical
+function M.fits(column, amount)
+  local n = tonumber(amount)
+  local function limit(name)
+    return column and tonumber(tostring(column[name]))
+  end
+  return not n or n >= (limit "least" or n) and n <= (limit "most" or n)
+end
+
+---Whether the row has room for a deal value; its definition is read again if it has none.
+---(suspends)
+---@param value string|nil  canonical
+function M.has_room(facts, value)
+  local column = facts.deal_value.write
+  if not M.fits(facts.meta.columns[column], value) and dynamics.forget(facts.table) then
+    facts.meta = dynamics.table(facts.table) or facts.meta
+  end
+  return M.fits(facts.meta.columns[column], value)
+end
+
 ---A currency of the CRM by its code, read again once if it is not known.  (suspends)
 ---@return {row: string, code: string, precision: integer}|nil
 function M.currency(facts, code)

@@ -8,6 +8,7 @@ local audit = require "audit"
 local canonical = require "canonical"
 local details = require "flows.details"
 local dynamics = require "dynamics"
+local facts = require "facts"
 local helper = require "flows.helper"
 local links = require "links"
 local outward = require "flows.dynamics_to_partner_center"
@@ -97,6 +98,9 @@ local function values_of(deal, known, meta)
     values[known.columns.currency] = { table = "transactioncurrency", id = currency.row }
     for column, name in pairs(MONEY) do
       values[column] = meta.columns[column] and deal[name] or nil
+    end
+    if not facts.fits(meta.columns.estimatedamount, deal.value) then
+      values.estimatedamount = nil -- it comes with the opportunity
     end
   end
   return values
@@ -312,6 +316,16 @@ local function refresh(turn, deal)
   return agreement.keep(turn.link, crm_base, deal)
 end
 
+-- A table without the column for it is never switched off.
+local function suspended(turn)
+  if turn.meta.columns[turn.known.columns.sync] then
+    return turns.suspended(turn)
+  elseif turn.link.state == "suspended" then
+    turn.link.state = "open"
+  end
+  return false
+end
+
 local function read(turn)
   local err, row
   turn.meta, err = dynamics.table(TABLE)
@@ -348,13 +362,13 @@ function M.reconcile(turn)
     end
     return become(turn, opportunity, "Qualified: " .. (deal.link or deal.id))
   elseif row.statecode == DISQUALIFIED then
-    if deal.state == "new" and turns.suspended(turn) then
+    if deal.state == "new" and suspended(turn) then
       return turns.suspend(turn)
     elseif deal.state == "new" then
       return declined(turn)
     end
     return agreement.keep(turn.link, { state = "canceled" }, deal)
-  elseif turns.suspended(turn) then
+  elseif suspended(turn) then
     return turns.suspend(turn)
   elseif deal.state == "active" then
     return qualify(turn)

@@ -31,7 +31,7 @@ local M = {}
 ---@field frozen string|nil  why nothing is written any more, until a person releases it
 ---@field orders table<string, any>|nil  field -> value that a person decided for both sides
 ---@field adopted boolean|nil  a person said that this state may write here
----@field waits boolean|nil  a change waits for a direction that is off: a known tag proves nothing
+---@field waits boolean|nil  a change waits, as for a flow that is off: a known tag proves nothing
 ---@field restore boolean|nil  a person wants the deleted row made anew
 
 local function row_key(crm_table, id)

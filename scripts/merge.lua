@@ -9,10 +9,12 @@ local M = {}
 ---@class Plan
 ---@field to_crm table<string, any>      field -> value to write there (json.null clears)
 ---@field to_partner table<string, any>  field -> value to write there
----@field conflicts table[]  {field=, crm=, partner=, kept="crm"|"partner"}
+---@field conflicts table[]  {field=, crm=, partner=, kept="crm"|"partner"|"resolve", value=};
+---               resolve: both lost, and got value
 ---@field told table[]       {field=, why=} what cannot travel, said once
 ---@field half_way string|nil  the CRM's state that this turn reaches, where another must follow
 ---@field decided table<string, string>  field -> who or what decided that it travels
+---@field between boolean|nil  somebody may have changed the referral before it was read again
 
 local function changed(group, side, base)
   for _, field in ipairs(group.rows) do
@@ -147,23 +149,42 @@ local function merge_state(plan, crm, partner, crm_base, partner_base)
   end
 end
 
--- -> the side that wins, and why
+local RESOLVED = "both changed: `resolve` of details.lua says"
+
+-- -> the side that wins, and why; or "resolve", why, and the value that both get
 local function winner(group, resolve, crm, partner, crm_base, partner_base)
   local field = group.rows[1]
-  local side = resolve and resolve(field, crm, partner, crm_base, partner_base)
-  if side then
-    return side, "both changed: `resolve` of details.lua says"
+  local value = resolve and resolve(field, crm, partner, crm_base, partner_base)
+  if value == nil then
+    return field.conflict or "crm", "both changed: the field table says"
+  elseif canonical.same(field, value, partner[field.name]) then
+    return "partner", RESOLVED
+  elseif canonical.same(field, value, crm[field.name]) then
+    return "crm", RESOLVED
   end
-  return field.conflict or "crm", "both changed: the field table says"
+  return "resolve", RESOLVED, value
 end
 
-local function conflict(plan, group, kept)
+local function conflict(plan, group, kept, values)
   for _, field in ipairs(group.rows) do
     local c, p = plan.crm[field.name], plan.partner[field.name]
     if not canonical.same(field, c, p) then
-      table.insert(plan.conflicts, { field = field.name, crm = c, partner = p, kept = kept })
+      table.insert(plan.conflicts, { field = field.name, crm = c, partner = p, kept = kept,
+        value = values and values[field.name] })
     end
   end
+end
+
+-- A value that neither side has goes to both; what else its group holds, the CRM's currency, along.
+local function both_get(plan, group, value, why)
+  local field, values = group.rows[1], {}
+  for _, other in ipairs(group.rows) do
+    values[other.name] = plan.crm[other.name]
+  end
+  values[field.name] = value
+  conflict(plan, group, "resolve", values)
+  one_way(plan, group, values, plan.crm, why)
+  one_way(plan, group, values, plan.partner, why)
 end
 
 -- What is fixed at creation: a later edit in the CRM is told, nothing travels.
@@ -198,8 +219,11 @@ local function merge_group(plan, group, crm, partner, crm_base, partner_base, re
   end
   local why = crm_moved and MOVED.crm or MOVED.partner
   if crm_moved and partner_moved then
-    local kept
-    kept, why = winner(group, resolve, crm, partner, crm_base, partner_base)
+    local kept, value
+    kept, why, value = winner(group, resolve, crm, partner, crm_base, partner_base)
+    if kept == "resolve" then
+      return both_get(plan, group, value, why)
+    end
     conflict(plan, group, kept)
     crm_moved = kept == "crm"
   end
@@ -210,7 +234,7 @@ end
 ---@param partner table
 ---@param crm_base table
 ---@param partner_base table
----@param resolve function|nil  (field, crm, partner, crm_base, partner_base) -> "crm"|"partner"|nil
+---@param resolve function|nil  (field, crm, partner, crm_base, partner_base) -> canonical value|nil
 ---@return Plan
 function M.plan(crm, partner, crm_base, partner_base, resolve)
   local plan = {
@@ -224,11 +248,16 @@ function M.plan(crm, partner, crm_base, partner_base, resolve)
       merge_group(plan, group, crm, partner, crm_base, partner_base, resolve)
     end
   end
-  if plan.to_partner.help then -- help implies visible, on both sides, and that can't be taken back
-    plan.to_partner.visible = not partner.visible or nil
-    plan.to_crm.visible = not crm.visible or nil
-  end
   return plan
+end
+
+---Help that is sent implies visible, on both sides, and that can't be taken back.
+---@param plan Plan
+function M.share(plan)
+  if plan.to_partner.help then
+    plan.to_partner.visible = not plan.partner.visible or nil
+    plan.to_crm.visible = not plan.crm.visible or nil
+  end
 end
 
 ---What a person decided goes to both sides and ends what they disagreed about.

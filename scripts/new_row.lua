@@ -5,7 +5,6 @@ local audit = require "audit"
 local canonical = require "canonical"
 local details = require "flows.details"
 local dynamics = require "dynamics"
-local facts = require "facts"
 local links = require "links"
 local rows = require "row"
 local state = require "state"
@@ -134,10 +133,6 @@ local function create_changes(deal, found, intent, known)
   end
   local children = {}
   rows.solution_changes(children, intent.row, deal.solutions, {}, known)
-  if deal.currency and not facts.currency(known, deal.currency) then
-    lines[#lines + 1] = "currency " .. deal.currency .. " does not exist in the CRM: add it"
-    deal.currency, deal.value = nil, nil
-  end
   table.insert(lines, 1, "Created from Partner Center: " .. (deal.link or deal.id))
   local values
   values, err = row_values(deal, found, customer, lines, known)

@@ -43,15 +43,23 @@ end
 
 -- ---- Reading ----
 
-local function copy_of(referral)
-  return { id = referral.id:lower(), tag = referral.eTag, at = text.ms(referral.updatedDateTime) }
+-- was: the tag that it had before, unless an older one is all that can be read.
+local function copy_of(referral, seen)
+  local copy = { id = referral.id:lower(), tag = referral.eTag,
+    at = text.ms(referral.updatedDateTime) }
+  if seen and seen.tag == copy.tag then
+    copy.was = seen.was
+  elseif seen and (copy.at or 0) >= (seen.at or 0) then
+    copy.was = seen.tag
+  end
+  return copy
 end
 
 function M.note_copies(turn)
   local link, read = turn.link, turn.read
-  link.ours = copy_of(read.ours)
+  link.ours = copy_of(read.ours, link.ours)
   if read.theirs then
-    link.theirs = copy_of(read.theirs)
+    link.theirs = copy_of(read.theirs, link.theirs)
   end
 end
 
@@ -59,7 +67,7 @@ end
 -- while.  -> ms to wait
 local function stale(link, ours, theirs)
   local function behind(seen, copy)
-    if seen and not copy then
+    if seen and (not copy or seen.was and copy.eTag == seen.was) then
       return true
     end
     local at = seen and seen.at and copy and text.ms(copy.updatedDateTime)

@@ -4,9 +4,13 @@
 -- Changes plans; it must never write or ask a service.
 local canonical = require "canonical"
 local facts = require "facts"
+local fields = require "fields"
 local state = require "state"
 
 local M = {}
+
+local MOST_SOLUTIONS = 50 -- of a referral
+local FIRST_DAY = "1753-01-01" -- of the CRM's calendar
 
 -- One row a cause: the field, when it is bad, what is told.
 local BAD = {
@@ -20,18 +24,20 @@ local BAD = {
     "the currency is empty: not sent, Partner Center keeps its own" },
   { "solutions", function(plan) return #plan.to_partner.solutions == 0 end,
     "at least one solution must stay: Partner Center keeps the last one", stays = true },
+  { "solutions", function(plan) return #plan.to_partner.solutions > MOST_SOLUTIONS end,
+    ("more than %d solutions are chosen: Partner Center takes no more and keeps its own"):format(
+      MOST_SOLUTIONS), stays = true },
   { "help", function(plan)
     return not (canonical.whole(plan.partner.contact) or canonical.whole(plan.crm.contact))
   end, "Microsoft's help is asked, but the deal has no contact with first name, last name, " ..
     "e-mail and phone: choose or complete it" },
 }
 
--- What goes with a field that is held: its group (rule 5), and what follows from it alone.
-local function drop_with(plan, field)
-  if field == "value" or field == "currency" then
+-- A field that is held goes with its group (rule 5).
+local function hold(plan, name)
+  plan.to_partner[name] = nil
+  if name == "value" or name == "currency" then
     plan.to_partner.value, plan.to_partner.currency = nil, nil
-  elseif field == "help" and not plan.crm.visible then
-    plan.to_partner.visible, plan.to_crm.visible = nil, nil
   end
 end
 
@@ -60,20 +66,65 @@ local function hold_solutions(plan, known)
   return held
 end
 
----Bad values, one by one.
+---Values that Partner Center does not take, one by one.
 ---@param plan Plan
 ---@return {field: string, text: string}[]
-function M.bad(plan, known)
-  local held = hold_solutions(plan, known)
+function M.bad(plan)
+  local held = json.array {}
   for _, rule in ipairs(BAD) do
     local field, is_bad, why = table.unpack(rule)
     if plan.to_partner[field] ~= nil and is_bad(plan) then
-      plan.to_partner[field] = nil
-      drop_with(plan, field)
-      plan.stays.crm[field] = rule.stays
+      hold(plan, field)
+      plan.stays.crm[field], plan.waits = rule.stays, plan.waits or rule.stays
       held[#held + 1] = { field = field, text = why }
     end
   end
+  return held
+end
+
+local REFUSED = { [400] = true, [422] = true }
+
+-- Whether a refusal's text names a field: by the last word of its path.
+local function names(said, field)
+  local word = field.path and field.path:match("%w+$"):lower()
+  return word and said:lower():find("%f[%w]" .. word .. "%f[%W]") ~= nil
+end
+
+---A value that Partner Center has just refused by its name stays a change; the rest may go.
+---@param plan Plan
+---@param err table  what the service said
+---@return boolean  something is held now
+function M.refused(plan, err)
+  local any = false
+  for _, field in ipairs(REFUSED[err.status] and fields.rows or {}) do
+    if plan.to_partner[field.name] ~= nil and names(err.text, field) then
+      hold(plan, field.name)
+      plan.stays.crm[field.name], plan.waits, any = true, true, true
+      table.insert(plan.held, { field = field.name,
+        text = field.label .. ": Partner Center refuses this value and keeps its own" })
+    end
+  end
+  return any
+end
+
+---Why the CRM can't hold this money; nil: it can.  (suspends)
+---@return {field: string, text: string}|nil
+function M.no_money(value, currency, known)
+  if currency and not facts.currency(known, currency) then
+    return { field = "currency",
+      text = "currency " .. currency .. " does not exist in the CRM: add it there" }
+  elseif not facts.has_room(known, value) then
+    return { field = "value", text = "deal value " .. value ..
+      " is beyond what the CRM's column holds: widen its range there" }
+  end
+  return nil
+end
+
+---Values that the row can't hold, one by one.  (suspends)
+---@param plan Plan
+---@return {field: string, text: string}[]
+function M.unfit(plan, known)
+  local held = hold_solutions(plan, known)
   local help = canonical.given(plan.to_crm.help)
   if help and not known.help_by_code[help] then
     plan.to_crm.help, plan.stays.partner.help = nil, true
@@ -85,12 +136,19 @@ function M.bad(plan, known)
     held[#held + 1] = { field = "name",
       text = "the deal has no name at Partner Center: the CRM keeps its own" }
   end
-  local currency = canonical.given(plan.to_crm.currency)
-  if currency and not facts.currency(known, currency) then
+  local date = canonical.given(plan.to_crm.closing_date)
+  if date and date < FIRST_DAY then
+    plan.to_crm.closing_date = nil
+    plan.stays.partner.closing_date, plan.waits = true, true
+    held[#held + 1] = { field = "closing_date",
+      text = "closing date " .. date .. " is earlier than the CRM can hold: it keeps its own" }
+  end
+  local money = M.no_money(canonical.given(plan.to_crm.value),
+    canonical.given(plan.to_crm.currency), known)
+  if money then
     plan.to_crm.currency, plan.to_crm.value = nil, nil
-    plan.stays.partner.currency, plan.stays.partner.value = true, true
-    held[#held + 1] = { field = "currency",
-      text = "currency " .. currency .. " does not exist in the CRM: add it there" }
+    plan.stays.partner.currency, plan.stays.partner.value, plan.waits = true, true, true
+    held[#held + 1] = money
   end
   return held
 end
@@ -110,11 +168,14 @@ function M.closed(plan)
   end
 end
 
----A deal that closes is not shared any more.
+local function closes(plan)
+  return plan.pair ~= nil and plan.pair[1] == "Closed"
+end
+
+---Of a deal that closes Microsoft is not asked for help any more.
 function M.closing(plan)
-  if plan.pair and plan.pair[1] == "Closed" and plan.to_partner.help then
+  if closes(plan) and plan.to_partner.help then
     plan.to_partner.help = nil
-    drop_with(plan, "help")
     table.insert(plan.told, { field = "help", why = "too-late" })
   end
 end
@@ -132,15 +193,17 @@ function M.unaccepted(plan)
   end
 end
 
----An upgrade waits until the row has been left alone for a while; what else changed does not.
+---Sharing can't be taken back, so it waits until the row has been left alone for a while; what
+---else changed does not, nor what goes with a close.
 ---@param wait integer|nil  ms
-function M.upgrade(plan, wait)
-  if wait and plan.to_partner.help then
-    plan.to_partner.help = nil
-    drop_with(plan, "help")
-    return true
+---@return boolean  something waits
+function M.sharing(plan, wait)
+  local to = plan.to_partner
+  if not wait or closes(plan) or not (to.help or to.visible) then
+    return false
   end
-  return false
+  to.help, to.visible = nil, nil
+  return true
 end
 
 -- Bookkeeping of ours: it follows whatever the direction of the deals.

@@ -23,13 +23,13 @@ local function conflicts_of(link)
     local id, c = note.link, note.doc
     names[id] = names[id] or find.name(id, links.get(id) or {})
     out[#out + 1] = { number = note.note, deal = id, name = names[id], at_ms = note.at_ms,
-      field = c.field, crm = c.crm, partner = c.partner, kept = c.kept }
+      field = c.field, crm = c.crm, partner = c.partner, kept = c.kept, value = c.value }
   end
   return out
 end
 M.of = conflicts_of
 
----A conflict in three lines: where, what stands, what lost.
+---A conflict in lines: where, what stands, what lost.
 ---@param cmd table
 ---@param c table
 ---@param with_name boolean
@@ -40,13 +40,23 @@ function M.lines(cmd, c, with_name)
   local number = ("%4d  "):format(c.number)
   local title = number .. (with_name and c.name .. ": " or "") .. label .. ", " ..
     table_text.ago(c.at_ms)
-  local lost = c.kept == "crm" and "partner" or "crm"
-  local function side(word, name)
-    return ("      %s  %-14s  %s"):format(word, sides.names[name], sides.text(field, c[name]))
-  end
   local width = table_text.width(cmd)
-  return { table_text.cut(title, width), table_text.cut(side("kept", c.kept), width),
-    table_text.cut(side("lost", lost), width) }
+  local lines = { table_text.cut(title, width) }
+  local function add(word, whose, value)
+    lines[#lines + 1] = table_text.cut(("      %s  %-14s  %s"):format(word, whose,
+      sides.text(field, value)), width)
+  end
+  if c.kept == "resolve" then
+    add("kept", "`resolve`", c.value)
+  else
+    add("kept", sides.names[c.kept], c[c.kept])
+  end
+  for _, side in ipairs { "crm", "partner" } do
+    if side ~= c.kept then
+      add("lost", sides.names[side], c[side])
+    end
+  end
+  return lines
 end
 
 -- Deals given up after the last round, as entries that have no number: nobody lost yet.

@@ -92,7 +92,8 @@ local function values_text(values)
   return out
 end
 
-local KEPT = { crm = "the CRM's stands", partner = "Partner Center's stands" }
+local KEPT = { crm = "the CRM's stands", partner = "Partner Center's stands",
+  resolve = "both get its value" }
 
 -- Which setting or function decided for each field, and for whom where both had changed.
 local function decided_text(said)

@@ -63,7 +63,7 @@ local function keep_deleted(id, wake)
     return
   end
   host.store.mark_set("solution:" .. id, nil)
-  if agreed(link, id) then
+  if agreed(link, id) or links.get(link).waits then -- it may be one that was held
     wake(link)
   end
 end

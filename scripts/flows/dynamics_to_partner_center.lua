@@ -68,14 +68,14 @@ local function edits_of(ops)
   return edits
 end
 
--- The referral as the answer shows it, read again if the answer showed none.
+-- The referral as the answer shows it, read again if the answer showed none; third, whether
+-- somebody may have changed it before it was read.
 local function shown(id, referral, tag)
-  if referral == true then
-    return partner_center.get(id)
-  elseif referral then
+  if referral ~= true then
     return referral, tag
   end
-  return nil, tag
+  local now, now_tag = partner_center.get(id)
+  return now, now_tag, now ~= nil and now_tag ~= tag
 end
 
 local function send(ours, ops, put)
@@ -101,7 +101,7 @@ function M.write(turn, plan)
   end
   plan.to_partner = answer.v
   local ours
-  ours, err = send(read.ours, operations(plan, read.ours))
+  ours, err, plan.between = send(read.ours, operations(plan, read.ours))
   if not ours then
     err.untaken = err.kind == "conflict" -- If-Match refused it: nothing was written
     return nil, err
@@ -122,16 +122,16 @@ end
 ---Writes the CRM row's id back to the referral of an inbound deal, unless it is closed: that takes
 ---no write any more.  (suspends)
 ---@param turn Turn
----@return true|nil, table|nil err
+---@return true|nil, any err, boolean|nil between  somebody may have changed it before it was read
 function M.write_crm_id(turn)
   local read, id = turn.read, turn.link.crm.id
   if canonical.given(read.ours.externalReferenceId) == id or read.ours.status == "Closed" then
     return true
   end
-  local ours, err = send(read.ours,
+  local ours, err, between = send(read.ours,
     { { op = "replace", path = fields.by_name.crm_id.path, value = id } }, false)
   read.ours = ours or read.ours
-  return ours and true, err
+  return ours and true, err, between
 end
 
 return M

@@ -51,6 +51,17 @@ local function update_values(turn, change, lines)
   return values
 end
 
+-- The row's version as our change set leaves it: its own change is the first, and rows of solutions
+-- do not touch it.  nil: nobody can say, since Win and Lose move it and do not tell.
+local function own_tag(turn, changes, changed)
+  if changes[#changes].op == "action" then
+    return nil
+  elseif changes[1].op == "update" then
+    return changed[1] and changed[1].tag
+  end
+  return turn.tag
+end
+
 -- One change set on the row, whose first change is the row's own if its columns change.
 local function send(turn, changes)
   local link, known = turn.link, turn.known
@@ -67,7 +78,7 @@ local function send(turn, changes)
   if not row then
     return nil, err
   end
-  local ours = #changes == 1 and changed[1] and changed[1].tag
+  local ours = own_tag(turn, changes, changed)
   if ours and ours ~= row["@odata.etag"] then -- what somebody just changed must not become a base
     return nil, { kind = "conflict", text = "the row was changed while it was written" }
   end

@@ -1,7 +1,15 @@
 -- Flow e, "Partner Center Microsoft co-sell referral updates": what Microsoft did with its copy.
 -- It never sets the CRM's state (reconcile rule 16): the identifier travels as a field, the rest is
 -- told.
+local canonical = require "canonical"
+local fields = require "fields"
+local flow_table = require "flow_table"
+
 local M = {}
+
+local function on()
+  return flow_table.on "microsoft_updates"
+end
 
 local SAID = {
   active = "Microsoft accepted the deal",
@@ -17,7 +25,7 @@ local SAID = {
 ---@return string[]
 function M.heard(partner, base)
   local now, before = partner.microsoft_state, base.microsoft_state
-  if now == nil or now == before or now == "new" then
+  if now == nil or now == before or now == "new" or not on() then
     return {}
   end
   local line = SAID[now] or ("Microsoft's side of the deal is now " .. now)
@@ -25,6 +33,32 @@ function M.heard(partner, base)
     line = line .. ": its identifier there is " .. partner.microsoft_id
   end
   return { line }
+end
+
+-- What is read of Microsoft's copy.
+local READ = { "help", "microsoft_id", "microsoft_state" }
+
+---What Microsoft's copy has new and may not be heard, since the flow is off.
+---@param partner table  canonical, as read
+---@param base table  Partner Center's base
+---@return string[]  names of fields
+function M.unheard(partner, base)
+  local out = {}
+  for _, name in ipairs(on() and {} or READ) do
+    if not canonical.same(fields.by_name[name], partner[name], base[name]) then
+      out[#out + 1] = name
+    end
+  end
+  return out
+end
+
+---While the flow is off, what is new there waits.
+---@param plan Plan
+function M.withhold(plan)
+  for _, name in ipairs(M.unheard(plan.partner, plan.partner_base)) do
+    plan.to_crm[name] = nil
+    plan.stays.partner[name], plan.waits = true, true
+  end
 end
 
 return M

@@ -23,6 +23,8 @@ end
 
 local function change_definition(tools, _, args)
   local t = tools.table_named(args.table)
+  local column = args.column and (t.columns[args.column] or tools.bad("no such column"))
+  if column then column.max = tonumber(args.max) end
   host.docs.put("crm_state", "definition:" .. t.logical, { why = "definition changed" })
   return { id = t.logical }
 end
@@ -104,7 +106,7 @@ return {
   ["define-key"] = { run = define_key,
     help = "an alternate key: table= columns=A,B [name=]; it refuses a second row of its values" },
   ["change-definition"] = { run = change_definition,
-    help = "a table's definition changes, so that its delta links expire: table=" },
+    help = "a table's definition changes, so that its delta links expire: table= [column= max=]" },
   ["tracking"] = { run = tracking, help = "change tracking of a table: table= on=yes|no" },
   ["take-privilege"] = { run = take_privilege,
     help = "a role loses a privilege: privilege=prvReadAccount[:organization] [user=]" },

@@ -252,6 +252,11 @@ local function others(t)
     t.eq(text { call = "close_reason", crm = {} }, '{"reason":"price"}')
     t.eq(text { call = "resolve", field = "notes", crm = "a", partner = "b" }, '{"value":"ab"}')
     t.eq(text { call = "resolve", field = "name", crm = "a", partner = "b" }, "{}")
+    for field, row in pairs { value = { "12.50", "much" }, closing_date = { "2031-02-28",
+      "2031-02-30" }, notes = { "both", 7 } } do
+      t.eq({ contract.check.resolved(row[1], field), contract.check.resolved(nil, field) }, {})
+      t.has(contract.check.resolved(row[2], field), "must ", field)
+    end
     t.eq(text { call = "also", d = deal(), crm = {} },
       '{"rows":[{"key":"k","table":"task","values":{"subject":"s"}}]}')
   end)

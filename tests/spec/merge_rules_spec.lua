@@ -166,7 +166,7 @@ return function(t)
     local p = merge.plan(deal { notes = "ours" }, partner { notes = "theirs" }, deal(), partner(),
       function(field, _, _, crm_base)
         asked = { field.name, crm_base.notes }
-        return "partner"
+        return "theirs"
       end)
     t.eq(asked, { "notes", "first" })
     t.eq({ p.to_crm, p.to_partner }, { { notes = "theirs" }, {} })
@@ -174,6 +174,18 @@ return function(t)
     p = merge.plan(deal { notes = "ours" }, partner { notes = "theirs" }, deal(), partner(),
       function() return nil end)
     t.eq(p.conflicts[1].kept, "crm", "no answer: the table's")
+  end)
+
+  t.case("a_third_value_of_resolve_goes_to_both_and_both_have_lost", function()
+    local p = merge.plan(deal { notes = "ours" }, partner { notes = "theirs" }, deal(), partner(),
+      function() return "both" end)
+    t.eq({ p.to_crm, p.to_partner }, { { notes = "both" }, { notes = "both" } })
+    t.eq(p.conflicts, { { field = "notes", crm = "ours", partner = "theirs", kept = "resolve",
+      value = "both" } })
+    p = merge.plan(deal { value = "5.00" }, partner { value = "7.00", currency = "EUR" }, deal(),
+      partner(), function() return "6.00" end)
+    t.eq({ p.to_crm, p.to_partner }, { { value = "6.00" }, { value = "6.00", currency = "USD" } },
+      "an amount is in the CRM's currency")
   end)
 
   t.case("what_only_one_side_owns_is_put_right_whoever_edits_it", function()

@@ -57,7 +57,7 @@ return function(t)
   end)
 
   t.case("resolve_of_the_mapping_beats_the_policy", function()
-    local p = plan({ notes = "ours" }, { notes = "theirs" }, function() return "partner" end)
+    local p = plan({ notes = "ours" }, { notes = "theirs" }, function() return "theirs" end)
     t.eq(p.to_crm.notes, "theirs")
     t.eq(next(p.to_partner), nil)
   end)
@@ -101,6 +101,8 @@ return function(t)
     t.eq(p.to_partner.visible, nil)
     p = plan { help = "GeneralOrOther" }
     t.eq(p.to_partner.help, "GeneralOrOther")
+    merge.share(p)
+    t.eq(p.to_crm.visible, true)
     t.eq(p.to_partner.visible, true, "help implies visible")
   end)
 
