@@ -173,6 +173,35 @@ function M.discreet(s)
   end
 end
 
+-- ---- Time that flies, and what is said of a remote ----
+
+---Moves the host's wall clock alone, back if ms is below 0.
+function M.pass(s, ms)
+  assert(host.control.call(s.control, "clock", { "+" .. ms }))
+end
+
+---Waits while the host's time flies.
+function M.wait_long(s, what, look)
+  return M.wait(what, function()
+    local found = look()
+    if not found then
+      M.pass(s, 2000)
+    end
+    return found
+  end)
+end
+
+---What status says of a remote.
+---@param name "crm"|"partner_center"
+function M.remote(s, name)
+  for _, r in ipairs(s:status().remotes) do
+    if r.name == name then
+      return r
+    end
+  end
+  error("no remote " .. name)
+end
+
 ---Runs body(s) on a new stage and always ends it.
 function M.with(o, body)
   local s = M.new(o)

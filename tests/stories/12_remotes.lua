@@ -19,33 +19,8 @@ local function fault(s, service, rules)
   s:fault(service, rules)
 end
 
--- Moves the host's clock, so that what waits for its time need not be waited for.
-local function pass(s, ms)
-  assert(host.control.call(s.control, "clock", { "+" .. ms }))
-end
-
--- Waits while the host's time flies.
-local function wait_long(s, what, look)
-  return kit.wait(what, function()
-    local found = look()
-    if not found then
-      pass(s, 2000)
-    end
-    return found
-  end)
-end
-
 local function wait_long_of(s)
-  return function(what, look) return wait_long(s, what, look) end
-end
-
-local function remote(s, name)
-  for _, r in ipairs(s:status().remotes) do
-    if r.name == name then
-      return r
-    end
-  end
-  error("no remote " .. name)
+  return function(what, look) return kit.wait_long(s, what, look) end
 end
 
 local function is_still(s)
@@ -85,7 +60,7 @@ local function unauthorized(t, service)
     s:rest()
     t.eq(names(kit.opportunities(s)), "✔ Turned away once")
     t.eq(tokens(s), before + 1, "one fresh token")
-    t.eq(remote(s, service.remote).needs_sign_in, false)
+    t.eq(kit.remote(s, service.remote).needs_sign_in, false)
     no_failure(t, s)
     kit.quiet(t, s)
   end)
@@ -97,15 +72,15 @@ local function revoked(t)
     s:act("token-revoke")
     s:act("token-expire")
     s:act("portal-create", { name = "Waits for the sign-in" })
-    kit.wait("the status", function() return remote(s, "partner_center").needs_sign_in end)
+    kit.wait("the status", function() return kit.remote(s, "partner_center").needs_sign_in end)
     local text, exit = s:command("status")
     t.eq(exit, 1, "status")
     t.has(text, "sign in again")
-    t.eq(remote(s, "crm").needs_sign_in, false, "the CRM's own sign-in is as good as ever")
+    t.eq(kit.remote(s, "crm").needs_sign_in, false, "the CRM's own sign-in is as good as ever")
     kit.wait("the host at rest", function() return is_still(s) end)
     t.eq(s:status().queue.dead, 0, "dead letters")
     t.eq(#kit.opportunities(s), 0, "opportunities")
-    pass(s, 600000) -- it goes on waiting
+    kit.pass(s, 600000) -- it goes on waiting
     kit.wait("the host at rest", function() return is_still(s) end)
     t.eq(s:status().queue.dead, 0, "dead letters")
     local token = s:act("token-sign-in").refresh_token
@@ -114,7 +89,7 @@ local function revoked(t)
     s:host_start { profile = s.profile, state = s.state,
       env = { COSELL_SANDBOX_REFRESH_TOKEN = token } }
     s:host_ready()
-    wait_long(s, "the deal that waited", function() return kit.opportunity(s) end)
+    kit.wait_long(s, "the deal that waited", function() return kit.opportunity(s) end)
     s:rest()
     t.eq(names(kit.opportunities(s)), "✔ Waits for the sign-in")
     local _, now = s:command("status")
@@ -131,7 +106,7 @@ local function paused(t, service)
     fault(s, service.id, { status = 429, retry_after = 120 })
     s:act("portal-create", { name = "Sent to wait" })
     local until_ms = kit.wait("the pause", function()
-      local r = remote(s, service.remote)
+      local r = kit.remote(s, service.remote)
       return r.paused_until_ms and r.paused_until_ms > 0 and r.paused_until_ms
     end)
     local left = until_ms - host.now_ms()
@@ -141,7 +116,7 @@ local function paused(t, service)
     kit.wait("the host at rest", function() return is_still(s) end)
     t.eq(#kit.opportunities(s), 0, "nothing is asked before its time")
     t.eq(s:status().queue.dead, 0, "dead letters")
-    pass(s, 121000)
+    kit.pass(s, 121000)
     kit.wait("the deal", function() return kit.opportunity(s) end)
     s:rest()
     t.eq(names(kit.opportunities(s)), "✔ Sent to wait")
@@ -197,9 +172,9 @@ local function down(t)
     for _, name in ipairs(DEALS) do
       s:act("portal-create", { name = name })
     end
-    kit.wait("word of the outage", function() return remote(s, "crm").text ~= "" end)
+    kit.wait("word of the outage", function() return kit.remote(s, "crm").text ~= "" end)
     for _ = 1, 5 do -- an hour and more of trying
-      pass(s, 900000)
+      kit.pass(s, 900000)
       kit.wait("the host at rest", function() return is_still(s) end)
     end
     local status = s:status()
@@ -208,7 +183,7 @@ local function down(t)
     t.eq(#kit.opportunities(s), 0, "opportunities")
     s:say("fault", { "clear" })
     all_arrive(t, s, wait_long_of(s))
-    t.eq(remote(s, "crm").text, "", "nothing more is said of it")
+    t.eq(kit.remote(s, "crm").text, "", "nothing more is said of it")
   end)
 end
 
@@ -253,7 +228,7 @@ end
 
 -- Rests, while the host's time flies: what failed waits for its next try.
 local function rest_long(s)
-  wait_long(s, "rest", function()
+  kit.wait_long(s, "rest", function()
     s:command("sync")
     kit.wait("the host at rest", function() return is_still(s) end)
     return s:status().queue.waiting <= TICKS

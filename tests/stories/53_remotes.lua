@@ -14,31 +14,6 @@ local function fault(s, service, rules)
   s:fault(service, rules)
 end
 
--- Moves the host's wall clock alone: back, if ms is less than 0.
-local function jump(s, ms)
-  assert(host.control.call(s.control, "clock", { "+" .. ms }))
-end
-
--- Waits while the host's time flies.
-local function wait_long(s, what, look)
-  return kit.wait(what, function()
-    local found = look()
-    if not found then
-      jump(s, 2000)
-    end
-    return found
-  end)
-end
-
-local function remote(s, name)
-  for _, r in ipairs(s:status().remotes) do
-    if r.name == name then
-      return r
-    end
-  end
-  error("no remote " .. name)
-end
-
 -- Every deal has one row, which it names, and nothing is given up.
 local function all_is_well(t, s, deals)
   s:rest()
@@ -82,12 +57,12 @@ local function bad_answers(t, service)
       fault(s, service, rules)
       s:act("portal-create", { name = "Deal " .. i })
       s:act("portal-create", { name = "Twin " .. i, customer = "Customer " .. i })
-      wait_long(s, "the deals under " .. bad[1], function()
+      kit.wait_long(s, "the deals under " .. bad[1], function()
         return #kit.opportunities(s) == 2 * i and s:say("fault")[i].count == 0
       end)
       t.eq(#s:status().failed, 0, "dead letters under " .. bad[1])
     end
-    wait_long(s, "word at Partner Center", function()
+    kit.wait_long(s, "word at Partner Center", function()
       s:command("sync")
       local named = 0
       for _, r in ipairs((kit.referrals(s))) do
@@ -112,10 +87,10 @@ local function absurd_waits(t)
       fault(s, service, { status = 429, retry_after = wait, count = 1 })
       s:act("portal-create", { name = "Deal " .. i })
       kit.wait("the refusal", function() return s:say("fault")[i].count == 0 end)
-      local r = remote(s, REMOTES[service])
+      local r = kit.remote(s, REMOTES[service])
       local left = (r.paused_until_ms or 0) - host.now_ms() - (s.moved or 0)
       t.ok(left <= HOUR_MS + 1000, ("%s makes a pause of %d ms"):format(wait, left))
-      jump(s, HOUR_MS)
+      kit.pass(s, HOUR_MS)
       s.moved = (s.moved or 0) + HOUR_MS
       kit.wait("the deal, within an hour", function() return #kit.opportunities(s) == i end)
     end
@@ -134,7 +109,7 @@ end
 -- A deal of each side travels after the jump, in a few requests; then nothing more is written.
 local function after_jump(t, s, i, ms)
   local requests, tokens = s:say("pending").requests, #s:rows("token")
-  jump(s, ms)
+  kit.pass(s, ms)
   s:act("portal-create", { name = "Deal " .. i })
   s:act("create-opportunity", { name = "Row " .. i, value = 5, currency = "USD",
     closing_date = "2051-05-31", account = "Clock KK", contact = "Ida Uhr",
@@ -165,15 +140,15 @@ local function waits_end(t)
     fault(s, "crm", { status = 503, count = 4 })
     s:act("portal-create", { name = "Tried again" })
     kit.wait("the first refusal", function() return s:say("fault")[1].count < 4 end)
-    jump(s, -YEARS_MS)
+    kit.pass(s, -YEARS_MS)
     kit.wait("the deal, by the clock that nobody sets", function()
       return kit.opportunity(s)
     end)
-    jump(s, YEARS_MS) -- else no callback's certificate is good
+    kit.pass(s, YEARS_MS) -- else no callback's certificate is good
     fault(s, "partner", { status = 429, retry_after = 3, count = 1 })
     s:act("portal-create", { name = "Paused" })
     kit.wait("the pause", function() return s:say("fault")[2].count == 0 end)
-    jump(s, -YEARS_MS)
+    kit.pass(s, -YEARS_MS)
     kit.wait("the deal behind the pause", function() return #kit.opportunities(s) == 2 end)
     t.has(s.host:output(), "the clock was put back by")
     all_is_well(t, s, 2)

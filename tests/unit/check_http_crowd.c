@@ -290,30 +290,6 @@ static void slow_readers(void)
 
 /* ---- no descriptors ---- */
 
-struct rounds {
-	struct loop *loop;
-	int n;
-	int64_t end_us;
-};
-
-static bool count_rounds(void *ctx)
-{
-	struct rounds *r = ctx;
-	r->n++;
-	if (clock_mono_us() > r->end_us) {
-		loop_stop(r->loop);
-	}
-	return false;
-}
-
-static int rounds_in(struct stage *s, int ms)
-{
-	struct rounds r = {.loop = s->loop, .end_us = clock_mono_us() + (int64_t)ms * 1000};
-	struct err e;
-	CHECK(loop_run(s->loop, count_rounds, &r, &e));
-	return r.n;
-}
-
 /* All descriptors that there are. */
 struct hoard {
 	int fd[256];

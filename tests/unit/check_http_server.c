@@ -680,22 +680,6 @@ static void limits(void)
 	}
 }
 
-struct rounds {
-	struct loop *loop;
-	int n;
-	int64_t end_us;
-};
-
-static bool count_rounds(void *ctx)
-{
-	struct rounds *r = ctx;
-	r->n++;
-	if (clock_mono_us() > r->end_us) {
-		loop_stop(r->loop);
-	}
-	return false;
-}
-
 static void no_descriptors(void)
 {
 	CASE ("http_server_without_descriptors_does_not_spin_and_recovers") {
@@ -714,10 +698,7 @@ static void no_descriptors(void)
 			n++;
 		}
 		CHECK_INT(connect(p->fd, (struct sockaddr *)&sa, sizeof sa), 0);
-		struct rounds r = {.loop = s->loop, .end_us = clock_mono_us() + 500000};
-		struct err e;
-		CHECK(loop_run(s->loop, count_rounds, &r, &e));
-		CHECK(r.n < 50);
+		CHECK(rounds_in(s, 500) < 50);
 		for (int i = 0; i < n; i++) {
 			(void)close(spare[i]);
 		}

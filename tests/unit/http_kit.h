@@ -223,4 +223,30 @@ static inline bool until_run(void *arg)
 	return s->runs > 0;
 }
 
+/* ---- how often the loop turns ---- */
+
+struct rounds {
+	struct loop *loop;
+	int n;
+	int64_t end_us;
+};
+
+static inline bool count_rounds(void *ctx)
+{
+	struct rounds *r = ctx;
+	r->n++;
+	if (clock_mono_us() > r->end_us) {
+		loop_stop(r->loop);
+	}
+	return false;
+}
+
+static inline int rounds_in(struct stage *s, int ms)
+{
+	struct rounds r = {.loop = s->loop, .end_us = clock_mono_us() + (int64_t)ms * 1000};
+	struct err e;
+	CHECK(loop_run(s->loop, count_rounds, &r, &e));
+	return r.n;
+}
+
 #endif
