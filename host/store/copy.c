@@ -66,9 +66,8 @@ static bool count_tables(sqlite3 *sql, struct copy_counts *c)
 	static const char names[] =
 		"select name from sqlite_schema where type = 'table' order by name";
 	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(sql, names, -1, &st, NULL);
-	bool ok = rc == SQLITE_OK;
-	while (ok && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+	bool ok = sqlite3_prepare_v2(sql, names, -1, &st, NULL) == SQLITE_OK;
+	while (ok && sqlite3_step(st) == SQLITE_ROW) {
 		ok = add_table(sql, (const char *)sqlite3_column_text(st, 0), c);
 	}
 	return sqlite3_finalize(st) == SQLITE_OK && ok;

@@ -267,9 +267,9 @@ static void check_making(void)
 		CHECK(!holds_text(p.file, key.data, 64));
 		unsigned char raw[32];
 		for (size_t i = 0; i < sizeof(raw); i++) {
-			unsigned v = 0;
-			CHECK(sscanf(key.data + 2 * i, "%2x", &v) == 1);
-			raw[i] = (unsigned char)v;
+			char two[3] = {key.data[2 * i], key.data[2 * i + 1]}, *end;
+			raw[i] = (unsigned char)strtoul(two, &end, 16);
+			CHECK(end == two + 2);
 		}
 		CHECK(!holds_text(p.file, (const char *)raw, sizeof(raw)));
 		buf_free(&key);

@@ -257,7 +257,7 @@ static void check_outside(void)
 	CASE ("guard 6: a reader outside gets nothing, and no acknowledged row is lost by it") {
 		char *path = begun("state.db");
 		char *wal = xasprintf("%s-wal", path);
-		int ready[2], go[2];
+		int ready[2] = {-1, -1}, go[2] = {-1, -1};
 		CHECK(pipe(ready) == 0 && pipe(go) == 0);
 		pid_t pid = start_host(path, ready[1], go[0]);
 		CHECK(word_from(ready[0]));
