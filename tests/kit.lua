@@ -153,7 +153,7 @@ end
 
 local SECRETS = { "crm_secret", "partner_secret", "refresh_token", "path_secret" }
 -- Of the customers that the practice environment and the stories make up.
-local PEOPLE = { "Hoshino", "Kawabata", "8152000000", "Jana", "Petersen", "Elbe Hafen", "20457" }
+local PEOPLE = { "Hoshino", "Kawabata", "8152000000", "Jana", "Petersen", "Elbe Hafen", "Kai 4" }
 
 ---The log of the host that runs holds no secret and nothing of a person or a customer.
 ---@param s table
