@@ -86,7 +86,7 @@ static struct http_conn *first_to_go(const struct http_crowd *w, const struct ht
 	{
 		int rank = is_of(c, whose) ? may_go(c, now_us) : 0;
 		int best = first != NULL ? may_go(first, now_us) : 0;
-		if (rank > best || (rank > 0 && rank == best && c->since_us < first->since_us)) {
+		if (rank > best || (first && rank == best && c->since_us < first->since_us)) {
 			first = c;
 		}
 	}
