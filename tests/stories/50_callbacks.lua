@@ -2,6 +2,7 @@
 -- said of it, and that the deals come all the same.
 local callbacks = require "commands.callbacks"
 local kit = require "commands.kit"
+local rules = require "commands.rules"
 
 local FAULTS = { "bad", "issuer", "expired", "algorithm", "missing", "http" }
 local ATTEMPTS = 10 -- of each delivery
@@ -13,17 +14,6 @@ local function deal_there(s, id)
     end
   end
   return nil
-end
-
-local function count_of(text, words)
-  local n, at = 0, 1
-  while true do
-    local from, to = text:find(words, at, true)
-    if not from then
-      return n
-    end
-    n, at = n + 1, to + 1
-  end
 end
 
 -- ---- the service signs wrongly ----
@@ -55,7 +45,7 @@ local function said(t, s)
   local log = s.host:output()
   t.has(log, "error callbacks: 1 rejected, 1 in a row: ")
   t.has(log, "; changes come by polls")
-  local lines = count_of(log, "error callbacks: ")
+  local lines = rules.count(log, "error callbacks: ")
   t.ok(lines >= 1 and lines <= 3, "a line a minute at most, not one a callback: " .. lines)
 end
 
