@@ -40,8 +40,9 @@ function M.at_rest(link)
   return state.closed[partner.state] == true
 end
 
--- Rows of solutions do not name their deal once they are deleted: what we know of them stays.
-local function note_solutions(link, crm)
+---Rows of solutions do not name their deal once they are deleted: what we know of them stays.
+---@param crm table  canonical
+function M.note_solutions(link, crm)
   for _, item in ipairs(crm.solutions or {}) do
     if item.row then
       host.store.mark_set("solution:" .. item.row, tostring(link.id))
@@ -53,7 +54,7 @@ end
 ---@param crm table  canonical
 ---@param partner table  canonical
 function M.keep(link, crm, partner)
-  note_solutions(link, crm)
+  M.note_solutions(link, crm)
   link.agreed_ms = host.now_ms()
   local ok, err = links.keep(link)
   if ok then

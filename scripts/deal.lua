@@ -33,17 +33,15 @@ local CURRENCY_LOCKED = "0x80048479" -- quotes or orders hold it
 
 -- ---- Writing ----
 
--- A refusal may only say that the referral was closed while we wrote (situation 11): read once, and
--- then it is another round, which tells it.
+-- A refusal may only say that the referral was closed while we wrote (situation 11): then it is
+-- another round, which tells it.
 local function closed_meanwhile(turn, err)
-  if err.kind ~= "remote" or not (err.status == 400 or err.status == 422) then
+  if turn.read.ours.status == "Closed" then
     return err
   end
-  local now = partner_center.get(turn.read.ours.id)
-  if now and now.status == "Closed" and turn.read.ours.status ~= "Closed" then
-    return { kind = "conflict", text = "the referral was closed meanwhile", untaken = true }
-  end
-  return err
+  local why = partner_center.refusal(turn.read.ours.id, err)
+  why.untaken = why.closed
+  return why
 end
 
 local function write_partner(turn, plan, lines)

@@ -145,6 +145,20 @@ function M.learn_organization(ours)
   end
 end
 
+local READ = "read:opportunity" -- when the last whole reading of the CRM's changes began, ms
+
+---Notes a whole reading of the CRM's changes: what was deleted before it began is known.
+---@param began_ms integer
+function M.deletions_read(began_ms)
+  return host.store.mark_set(READ, tostring(began_ms))
+end
+
+---Whether the CRM's changes were read from this time on or later.
+---@param ms integer
+function M.deletions_known(ms)
+  return (math.tointeger(tonumber(host.store.mark_get(READ))) or 0) >= ms
+end
+
 ---Makes a link from what is known; the caller has looked for its keys in this very step.
 ---@param doc table
 ---@return Link|nil, table|nil

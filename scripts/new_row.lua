@@ -5,6 +5,7 @@ local audit = require "audit"
 local canonical = require "canonical"
 local details = require "flows.details"
 local dynamics = require "dynamics"
+local flow_table = require "flow_table"
 local links = require "links"
 local rows = require "row"
 local state = require "state"
@@ -197,10 +198,16 @@ local function make(turn, intent, changes)
   return rows.shown(shown)
 end
 
--- The rows are not there: never made, or made and deleted by somebody since.  The CRM's changes,
--- read once more, say which.
-local function ask_whether_deleted(link, intent)
-  intent.unsure = nil
+-- The rows are not there: never made, or made and deleted by somebody since.  The CRM's changes say
+-- which, once they were read from a time after this (never, where their flow is off).
+-- -> ms to wait; nil: nobody deleted it as far as can be known
+local function until_known(link, intent)
+  if intent.asked and links.deletions_known(intent.asked) or
+    not flow_table.on "dynamics_opportunity" then
+    intent.unsure, intent.asked = nil, nil
+    return nil
+  end
+  intent.asked = intent.asked or host.now_ms()
   host.queue.put { kind = "tick.opportunities", key = "tick:tick.opportunities", payload = {} }
   local ok, err = links.keep(link)
   return ok and ASKED_MS or nil, err
@@ -216,10 +223,12 @@ local function resume(turn)
     return "removed"
   end
   local row, err = made_before(intent, known)
+  local wait
   if row == false and intent.unsure then
-    return ask_whether_deleted(link, intent)
-  elseif not row then
-    return row, err
+    wait, err = until_known(link, intent)
+  end
+  if not row then
+    return wait or row, err
   end
   link.crm, link.intent = { table = known.table, id = intent.row }, nil
   rows.take(turn, row)

@@ -233,8 +233,8 @@ local function make_ours(link, deal, crm)
   return partner_center.create(M.body(deal))
 end
 
----What Microsoft's copy of a deal that is shared later is made of: the deal as Partner Center has
----it now, the help that the CRM asks, and people of the CRM where the deal has none.
+---What Microsoft's copy of a deal is made of if it is not made together with ours: the deal as
+---Partner Center has it now, the help that the CRM asks, and people of the CRM where it has none.
 ---@param ours table  our referral
 ---@param crm table  canonical
 function M.invitation(ours, known, crm)
@@ -248,16 +248,13 @@ function M.invitation(ours, known, crm)
 end
 
 -- Microsoft was not invited since our referral was closed meanwhile: then that is no failure.
-local function ours_closed(link)
-  local ours = partner_center.get(link.ours.id)
-  if not ours or ours.status ~= "Closed" then
-    return nil
-  end
-  if link.intent.partner.upgrade then
+local function not_invited(link, err)
+  err = partner_center.refusal(link.ours.id, err)
+  if err.closed and link.intent.partner.upgrade then
     link.intent = nil
     links.keep(link)
   end
-  return { kind = "conflict", text = "the referral was closed meanwhile", closed = true }
+  return err
 end
 
 ---Microsoft's copy, in an engagement that has none: intent -> POST.  Without an intent of ours
@@ -274,7 +271,7 @@ function M.make_theirs(link, deal)
   local theirs
   theirs, err = partner_center.create(microsoft_body(deal, link.engagement))
   if not theirs then
-    return nil, err.kind == "remote" and ours_closed(link) or err
+    return nil, not_invited(link, err)
   end
   link.theirs = { id = theirs.id:lower(), tag = theirs.eTag }
   return theirs
@@ -395,6 +392,7 @@ function M.run(turn)
   end
   local deal = canonical.from_crm(row, known)
   turn.name, link.name = deal.name, deal.name
+  agreement.note_solutions(link, deal)
   if state.closed[deal.state] and not link.intent then
     host.run { flow = "create_referral", link = link.id, trigger = turn.trigger,
       outcome = "left out", detail = { deal = deal.name, why = "it is closed in the CRM already" } }
@@ -431,16 +429,6 @@ function M.run(turn)
   return send(turn, answer.v, canonical.from_crm(row, known))
 end
 
--- What Microsoft's copy is made of, when it was not made, or nobody knows, in an earlier run.
-local function deal_again(turn, intent)
-  local deal = canonical.from_crm(turn.row, turn.known)
-  if intent.upgrade then
-    return M.invitation(turn.read.ours, turn.known, deal)
-  end
-  local answer, err = host.map { call = "referral.create", d = deal, v = deal, crm = turn.row }
-  return answer and answer.v, err
-end
-
 ---Goes on where an earlier run left an engagement that has, or may have, only our referral: a
 ---create whose end is unsure is looked for twice before it is made again (rule 9).  (suspends)
 ---@param turn Turn
@@ -449,10 +437,7 @@ end
 ---that many ms
 function M.resume(turn, intent)
   local link, theirs = turn.link, turn.read.theirs
-  local deal, err = deal_again(turn, intent)
-  if not deal then
-    return nil, err
-  end
+  local deal = M.invitation(turn.read.ours, turn.known, canonical.from_crm(turn.row, turn.known))
   if intent.sent and not intent.upgrade then -- help that was chosen since is an upgrade of its own
     deal.help = intent.sent.help
   end
@@ -461,6 +446,7 @@ function M.resume(turn, intent)
     if wait then
       return wait
     end
+    local err
     theirs, err = M.make_theirs(link, deal)
     if not theirs and (intent.upgrade or not err.closed) then
       return nil, err

@@ -14,6 +14,7 @@ local text = require "text"
 local M = {}
 
 local DELTA, MODIFIED, CUSTOMERS = "delta:opportunity", "modified:opportunity", "modified:customers"
+local BEGAN = "began:opportunity" -- when a reading of several pages began, ms
 local EXPIRED, UNTRACKED, FORBIDDEN = "0x80044352", "0x80072491", "0x80040220"
 local OVERLAP_MS = 2 * 60 * 1000
 local MORE_MS = 3000 -- a reading of many pages is counted before its deals are worked off
@@ -95,6 +96,7 @@ local function by_tracking(known)
   local count = { changes = brakes.round "many_changes",
     deletions = brakes.round "many_deletions" }
   local kept = host.store.mark_get(DELTA)
+  local began = math.tointeger(tonumber(host.store.mark_get(BEGAN))) or host.now_ms()
   local page, ok, err
   repeat
     page, err = dynamics.delta(known.table, known.delta_select, host.store.mark_get(DELTA))
@@ -109,7 +111,9 @@ local function by_tracking(known)
     if not ok then
       return nil, err
     end
+    host.store.mark_set(BEGAN, page.next and tostring(began) or nil)
   until not page.next
+  links.deletions_read(began)
   if brakes.ahead(kept, page.delta) then
     brakes.set("restored_crm", brakes.RESTORED)
   end
@@ -122,7 +126,7 @@ end
 local function by_time(known)
   local count = brakes.round "many_changes"
   local since = host.store.mark_get(MODIFIED) or "2000-01-01T00:00:00Z"
-  local latest = since
+  local latest, began = since, host.now_ms()
   local from = text.iso(text.ms(since) - OVERLAP_MS)
   local filter = known.columns.sync .. " eq true"
   for rows, more in dynamics.modified_since(known.table, known.delta_select, from, filter) do
@@ -138,6 +142,7 @@ local function by_time(known)
     end
   end
   host.store.mark_set(MODIFIED, latest)
+  links.deletions_read(began) -- as far as they can be known
   return true
 end
 

@@ -63,7 +63,8 @@ local function keep_deleted(id, wake)
     return
   end
   host.store.mark_set("solution:" .. id, nil)
-  if agreed(link, id) or links.get(link).waits then -- it may be one that was held
+  local doc = links.get(link)
+  if agreed(link, id) or doc.waits or not doc.engagement then -- held, or just being sent
     wake(link)
   end
 end

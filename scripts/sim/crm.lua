@@ -1,6 +1,7 @@
 -- The Dataverse half of the practice environment: sign-in, faults, errors and headers round
 -- crm_route, people's acts, the first rows. Strict by default; what the documents leave open is a
 -- switch. Rows live in host.docs ("crm:TABLE"); this module keeps nothing itself.
+local faults = require("sim.faults")
 local schema = require("sim.crm_schema")
 local store = require("sim.crm_store")
 local route = require("sim.crm_route")
@@ -163,7 +164,7 @@ local function faulty(fault)
 end
 
 local function handle(env, req)
-  local fault = env.fault and env.fault("crm", req.method, req.path)
+  local fault = env.fault and env.fault("crm", req.method, faults.target(req))
   if fault then
     local instead, status, headers, body = faulty(fault)
     if instead then return status, headers, body end

@@ -92,6 +92,9 @@ function M.new(now)
   return set
 end
 
+--- What the `path` of a fault is looked for in: a request's path and its query.
+function M.target(req) return req.query and req.path .. "?" .. req.query or req.path end
+
 --- Runs `handle` under whatever fault meets the request.
 ---@return integer|nil status, table|nil headers, string|nil body
 function M.around(fault, handle)

@@ -397,7 +397,7 @@ function M.new(env)
   local self = setmetatable({ env = env, hooks = webhooks.new(env), acts = people.acts }, M)
   self.rows = store.new(env, function(event, id, tag) self.hooks:fire(event, id, tag) end)
   function self.handle(req)
-    local fault = env.fault("partner", req.method, req.path)
+    local fault = env.fault("partner", req.method, faults.target(req))
     return faults.around(fault, function() return answer(self, req) end)
   end
   return self

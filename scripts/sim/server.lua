@@ -203,13 +203,24 @@ local function pending(self)
     requests = self.requests } .. "\n", 0
 end
 
+-- Several words with nothing in between, as for who looks, acts and looks again: what each said.
+local function all(self, words)
+  local said = json.array {}
+  for i, word in ipairs(words) do
+    local text, exit = self:control(word[1], word[2])
+    if exit ~= 0 then return text, exit end
+    said[i] = text
+  end
+  return json.encode(said) .. "\n", 0
+end
+
 local function stop(self)
   self.running = false
   return "stopping\n", 0
 end
 
 M.words = { act = act, show = show, set = set, fault = fault, ids = ids, deliveries = deliveries,
-  rows = rows, pending = pending, stop = stop }
+  rows = rows, pending = pending, all = all, stop = stop }
 
 --- Answers one word of the control socket.
 ---@return string text, integer exit

@@ -5,7 +5,8 @@ local M = {}
 M.__index = M
 
 ---@class Place
----@field act fun(name: string, args: table): table|nil, any  a person's act; nil and why not
+---@field act fun(name: string, args: table): table|nil, any, Place|nil, Place|nil  a person's act;
+---  nil and why not; what was stored before and after it, if more may have happened since
 ---@field rows fun(collection: string): table[]  what is stored
 ---@field row fun(collection: string, id: string): table|nil
 ---@field host fun(command: string, arg: string|nil): string|nil  a command's text; nil: it is down

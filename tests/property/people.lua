@@ -1,7 +1,8 @@
 -- The people of a scenario: they act on both sides, and see what both sides hold.  Each act is
 -- followed by a look, so what it changed is known as edits: field, value, and what stood there
 -- before.  Reaches the practice environment through a place (course.lua); it must never ask the
--- host.
+-- host.  Where the host may write between an act and a look, the place's act also gives what was
+-- stored just before and just after it, as places to look at.
 local M = {}
 M.__index = M
 
@@ -108,9 +109,10 @@ local function seen_at_partner(r, theirs)
 end
 
 ---Referrals as stored: ours, and Microsoft's by engagement.
-function M:referrals()
+---@param place Place|nil  where to look
+function M:referrals(place)
   local ours, theirs = {}, {}
-  for _, r in ipairs(self.place.rows "referral") do
+  for _, r in ipairs((place or self.place).rows "referral") do
     if r.organizationId == "msft" then
       theirs[r.engagementId] = theirs[r.engagementId] or {}
       table.insert(theirs[r.engagementId], r)
@@ -140,17 +142,19 @@ end
 
 ---What a side shows of a deal; nil: it is not there (yet).
 ---@param side "crm"|"partner"
-function M:see(deal, side)
+---@param place Place|nil  where to look
+function M:see(deal, side, place)
+  place = place or self.place
   find(self, deal)
   if side == "crm" then
-    local row = deal.row and self.place.row("crm:opportunity", deal.row)
-    return row and seen_in_crm(self.place, row) or nil
+    local row = deal.row and place.row("crm:opportunity", deal.row)
+    return row and seen_in_crm(place, row) or nil
   end
-  local r = deal.referral and self.place.row("referral", deal.referral)
+  local r = deal.referral and place.row("referral", deal.referral)
   if not r then
     return nil
   end
-  local _, theirs = self:referrals()
+  local _, theirs = self:referrals(place)
   return seen_at_partner(r, theirs[r.engagementId] and theirs[r.engagementId][1])
 end
 
@@ -182,8 +186,8 @@ local function at_partner(act, more)
     for name, v in pairs(more) do
       args[name] = v
     end
-    local made, problem = self.place.act(act, args)
-    return made and { referral = made.id, engagement = made.engagementId }, problem
+    local made, problem, _, after = self.place.act(act, args)
+    return made and { referral = made.id, engagement = made.engagementId }, problem, after
   end
 end
 
@@ -195,8 +199,8 @@ local function in_crm(more)
     for name, v in pairs(more) do
       args[name] = v
     end
-    local made, problem = self.place.act("create-opportunity", args)
-    return made and { row = made.id }, problem
+    local made, problem, _, after = self.place.act("create-opportunity", args)
+    return made and { row = made.id }, problem, after
   end
 end
 
@@ -267,13 +271,22 @@ end
 local function goes(name, side)
   return function(self, deal, step)
     local act = side == "crm" and crm_act(name) or partner_act(name)
-    local result, problem = act(self, deal, step)
+    local result, problem, before, after = act(self, deal, step)
     deal.gone = deal.gone or result and side
-    return result, problem
+    return result, problem, before, after
   end
 end
 
-ACTS["delete"], ACTS["vanish"] = goes("delete", "crm"), goes("vanish", "partner")
+ACTS["delete"] = goes("delete", "crm")
+
+-- A referral whose making had no answer yet can't be told from one that was never made.
+ACTS["vanish"] = function(self, deal, step)
+  local row = deal.origin:find("^crm") and self.place.row("crm:opportunity", deal.row)
+  if row and not given(row.msft_microsoftpartnercenterreferralidentifier) then
+    return nil, "the host may not know it yet"
+  end
+  return goes("vanish", "partner")(self, deal, step)
+end
 
 ACTS["expire"] = function(self, deal)
   if self:see(deal, "partner").state ~= "New/Pending" then
@@ -324,14 +337,14 @@ local function note_edits(self, step, before, after)
 end
 
 local function make(self, step)
-  local deal, problem = MAKE[step.origin](self, step)
+  local deal, problem, after = MAKE[step.origin](self, step)
   if not deal then
     error("step " .. step.n .. ": " .. tostring(problem and problem.text or problem), 0)
   end
   deal.n, deal.origin = step.deal, step.origin
   self.deals[step.deal] = deal
   step.side = deal.row and "crm" or "partner"
-  note_edits(self, step, {}, self:see(deal, step.side))
+  note_edits(self, step, {}, self:see(deal, step.side, after))
   return true
 end
 
@@ -343,15 +356,16 @@ function M:act(step)
     return make(self, step)
   end
   local deal = self.deals[step.deal]
-  local before = deal and self:see(deal, step.side)
-  if not before then
+  local was = deal and self:see(deal, step.side)
+  if not was then
     return false, "not there yet"
   end
-  local result, problem = KINDS[step.kind](self, deal, step)
+  local result, problem, before, after = KINDS[step.kind](self, deal, step)
   if result == nil then
     return false, tostring(type(problem) == "table" and problem.text or problem)
   end
-  note_edits(self, step, before, self:see(deal, step.side) or before)
+  was = before and self:see(deal, step.side, before) or was
+  note_edits(self, step, was, self:see(deal, step.side, after) or was)
   return true
 end
 

@@ -127,6 +127,50 @@ local function one_copy(t)
   end)
 end
 
+-- ---- Between our referral and Microsoft's ----
+
+-- Our referral is made, the POST of Microsoft's does not come through; what happens then stands
+-- when it does.
+local function half_sent(body)
+  kit.with({}, function(s)
+    s:rest()
+    s:set("lose_callbacks", true)
+    s:fault("partner", { method = "POST", path = "referrals", drop = "before", count = 100,
+      skip = 1 })
+    local row = s:act("create-opportunity", rules.deal { help = "General or other" }).id
+    s:command("sync")
+    local ours = kit.wait("our referral", function() return kit.referrals(s)[1] end)
+    body(s, row, ours)
+  end)
+end
+
+-- The seller takes away the only solution: Microsoft is invited with the one that was sent.
+local function invited_with_what_is_there(t)
+  half_sent(function(s, row)
+    s:act("remove-solution", { opportunity = row, solution = "SOL-10001-ABC" })
+    s:fault("clear")
+    s:rest()
+    local ours, theirs = kit.referrals(s)
+    t.eq({ #ours, #theirs, s:status().queue.dead }, { 1, 1, 0 }, "ours, theirs, dead letters")
+    t.eq(theirs[1].details.requirements.solutions[1].id, "SOL-10001-ABC")
+    t.has(kit.opportunity(s, row).audit, "at least one solution must stay")
+  end)
+end
+
+-- Ours is closed in the portal: Microsoft can't be invited any more, and the look that says why has
+-- no answer at first.
+local function closed_before_the_invitation(t)
+  half_sent(function(s, row, ours)
+    s:act("close", { id = ours.id, state = "lost" })
+    s:fault("clear")
+    s:fault("partner", { method = "GET", path = "/referrals/" .. ours.id, drop = "before" })
+    s:rest()
+    t.eq(#s:rows("referral"), 1, "referrals")
+    t.eq(rules.turns(s, "failed (remote)"), 0, "turns that gave the deal up")
+    t.eq(kit.opportunity(s, row).state, 2, "it is lost in the CRM too")
+  end)
+end
+
 -- ---- A contact that is not whole ----
 
 -- A private deal is sent, then help is asked: its contact has no first name.
@@ -194,6 +238,11 @@ return function(t)
   t.case("corner: an edit before Microsoft's copy is in a list makes no second copy", function()
     one_copy(t)
   end)
+  t.case("corner: the only solution is removed before Microsoft is invited", function()
+    invited_with_what_is_there(t)
+  end)
+  t.case("corner: closed before Microsoft is invited, and that is only seen at the second look",
+    function() closed_before_the_invitation(t) end)
   t.case("corner: help waits for a whole contact, nothing else does, and mending it is enough",
     function() mended_contact(t) end)
   t.case("corner: a solution and a currency that are added are seen while cosell runs", function()

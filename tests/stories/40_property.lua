@@ -44,13 +44,44 @@ local function host_of(s)
   end
 end
 
-local function act_of(s)
-  return function(name, args)
-    local ok, result = pcall(s.act, s, name, args)
-    if ok then
-      return result
+-- What people look at.
+local LOOKED = { "referral", "crm:opportunity", "crm:msft_microsoftsolution" }
+
+-- Collections as they were read, to look at.
+local function snapshot(said, from)
+  local place, by = {}, {}
+  for i, name in ipairs(LOOKED) do
+    by[name] = json.decode(said[from + i])
+  end
+  function place.rows(collection)
+    return by[collection]
+  end
+  function place.row(collection, id)
+    for _, row in ipairs(by[collection]) do
+      if (row.id or row.opportunityid) == id then
+        return row
+      end
     end
-    return nil, tostring(result)
+    return nil
+  end
+  return place
+end
+
+-- The host writes at any time, so a person looks, acts and looks again in one word.
+local function act_of(s)
+  local look = {}
+  for i, name in ipairs(LOOKED) do
+    look[i] = { "rows", { name } }
+  end
+  return function(name, args)
+    local words = { table.unpack(look) }
+    words[#look + 1] = { "act", { name = name, args = args } }
+    table.move(look, 1, #look, #look + 2, words)
+    local ok, said = pcall(s.say, s, "all", words)
+    if not ok then
+      return nil, tostring(said)
+    end
+    return json.decode(said[#look + 1]), nil, snapshot(said, 0), snapshot(said, #look + 1)
   end
 end
 

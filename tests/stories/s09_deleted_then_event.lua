@@ -1,6 +1,7 @@
 -- Situation 9: a seller deletes the opportunity, then an event comes.  The deletion stands, in
 -- whatever order the two are heard; a person can have the row made anew.
 local kit = require "commands.kit"
+local rules = require "commands.rules"
 
 local function delete(s, row)
   s:act("delete", { table = "opportunity", id = row })
@@ -131,6 +132,28 @@ local function restore_before_the_news(t)
   end)
 end
 
+-- The row was made, but its making had no answer; its seller deletes it, and the CRM's changes,
+-- which tell that, can't be read for a while.
+local function making_unsure(t)
+  kit.with({}, function(s)
+    s:rest()
+    s:set("lose_callbacks", true)
+    s:fault("crm", { method = "POST", path = "$batch", drop = "after", count = 1, skip = 1 })
+    s:fault("crm", { method = "GET", path = "deltatoken", status = 503, count = 1000 })
+    local deal = s:act("portal-create", { name = "Deal" }).id
+    s:command("sync")
+    kit.wait("the row", function() return kit.opportunities(s)[1] end)
+    delete(s, kit.opportunities(s)[1].id)
+    kit.wait("that nothing is known of the row", function()
+      return rules.turns(s, "waiting") >= 2 or #kit.opportunities(s) > 0
+    end)
+    t.eq(#kit.opportunities(s), 0, "opportunities while the CRM's changes can't be read")
+    s:fault("clear")
+    s:rest()
+    tombstone(t, s, deal)
+  end)
+end
+
 return function(t)
   t.case("situation 9: deleted, then an event", function() deletion_first(t) end)
   t.case("situation 9: the event is heard before the deletion", function() event_first(t) end)
@@ -145,4 +168,6 @@ return function(t)
     function() restored_in_trouble(t, { drop = "after" }) end)
   t.case("situation 9: made anew before the CRM's news of the deletion are read",
     function() restore_before_the_news(t) end)
+  t.case("situation 9: deleted before its making was answered, and the news of it can't be read",
+    function() making_unsure(t) end)
 end
