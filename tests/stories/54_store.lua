@@ -86,6 +86,9 @@ local function make_room(disk, n)
   end
 end
 
+-- A mapping that is saved while nothing can be written down.
+local EDITED = "return { api = 1, opportunity = { create = function() end } }"
+
 local function full_while_running(t, s, disk)
   deal(s, "Before")
   s:rest()
@@ -95,6 +98,7 @@ local function full_while_running(t, s, disk)
     return s:status().callbacks.refused > 0
   end)
   t.eq(names(s), "✔ Before", "nothing is done that cannot be written down")
+  assert(host.file.write(s.profile .. "/details.lua", EDITED))
   t.has(s.host:output(), "full")
   t.has(s.host:output(), "make room on that disk")
   local text, exit = printed.run(s, { "backup", disk .. "/b.db" }, 80)
@@ -105,6 +109,10 @@ local function full_while_running(t, s, disk)
   s:rest()
   t.eq(names(s), "✔ Before, ✔ Meanwhile", "it goes on by itself")
   t.has(s.host:output(), "can be written again")
+  kit.wait("the edited mapping", function()
+    local now = s:status()
+    return not now.reload.error and now.generation > 1
+  end)
 end
 
 local function full_at_start(t, s, disk)
