@@ -7,6 +7,7 @@
 #   make valgrind the unit tests under valgrind
 #   make bench    print the figures      make mutants   each guard broken once, each caught
 #                 ONLY=sync-100000: the comparison of so many deals (ten minutes)
+#   make bench-sim   how fast the practice environment is
 #   make format   let clang-format decide
 #
 # Switches: V=1 (show commands), SAN=address,undefined (sanitised test build), ONLY=name (one test)
@@ -55,7 +56,7 @@ F := build/fuzz
 FUZZ_FLAGS = -std=c11 $(WARN) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 CHECKS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
-.PHONY: all run test lint format bench fuzz valgrind mutants install clean deps deps-lint check-deps
+.PHONY: all run test lint format bench bench-sim fuzz valgrind mutants install clean deps deps-lint check-deps
 all: $(B)/cosell $(B)/cosell-mapper $(B)/countries.lua
 
 # ---- what comes from Debian ----
@@ -140,6 +141,8 @@ bench: deps
 	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests \
 		$(B)/bench-mapping
 	$(Q)tests/bench/run $(T) $(ONLY)
+bench-sim:
+	$(Q)$(MAKE) --no-print-directory bench ONLY=practice
 fuzz: deps
 	$(Q)vendor/install test
 	$(Q)$(MAKE) --no-print-directory -j2 $(FUZZ:%=$(F)/%)

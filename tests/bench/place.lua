@@ -95,9 +95,10 @@ function M.peak(s)
   return tonumber(text:match("\nVmHWM:%s+(%d+) kB")) / 1024
 end
 
----Processor time that the host has used, in microseconds (counted in hundredths of a second).
-function M.cpu_us(s)
-  local text = assert(host.file.read(("/proc/%d/stat"):format(s.host:pid())))
+---Processor time that a child has used, in microseconds (counted in hundredths of a second).
+---@param child table  the host or the practice environment of a place
+function M.cpu_us(child)
+  local text = assert(host.file.read(("/proc/%d/stat"):format(child:pid())))
   local user, system = text:match("^.*%)" .. (" %S+"):rep(11) .. " (%d+) (%d+)")
   return (tonumber(user) + tonumber(system)) * 10000
 end

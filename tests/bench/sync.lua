@@ -13,7 +13,6 @@ local PORTAL = "https://portal.example/referrals/"
 local NEVER = 1000000000 -- a limit that is never reached only counts
 local LONG_MS = 600000
 local LOOK_MS = 100
-local TICKS_A_SECOND = 100 -- of /proc/PID/stat
 
 local NOTE = "Pages of the CRM and of Partner Center, other requests: as the services counted. " ..
   "Deals a second by the clock: the practice environment, which makes the pages, is in it; by " ..
@@ -73,15 +72,6 @@ end
 
 -- ---- Looking at the host ----
 
-local function cpu(s)
-  local stat = assert(host.file.read(("/proc/%d/stat"):format(s.host:pid())))
-  local fields = {}
-  for word in stat:match("%) (.*)"):gmatch("%S+") do
-    fields[#fields + 1] = word
-  end
-  return (tonumber(fields[12]) + tonumber(fields[13])) / TICKS_A_SECOND
-end
-
 local function received(s)
   local out = { crm = 0, partner = 0 }
   for _, rule in ipairs(s:say("fault")) do
@@ -107,10 +97,11 @@ end
 -- ---- The comparison ----
 
 local function compare(s)
-  local began, busy, before = host.now_ms(), cpu(s), received(s)
+  local began, busy, before = host.now_ms(), place.cpu_us(s.host), received(s)
   local found, pss = watched(s, function() return s:command_json("sync", { "--all" }) end)
   local after = received(s)
-  return { found = found, pss = pss, peak = place.peak(s), host_s = cpu(s) - busy,
+  return { found = found, pss = pss, peak = place.peak(s),
+    host_s = (place.cpu_us(s.host) - busy) / 1e6,
     s = (host.now_ms() - began) / 1000, crm = after.crm - before.crm,
     partner = after.partner - before.partner }
 end

@@ -1,4 +1,4 @@
--- What wrk runs (its own Lua, not the host's): replays the signed deliveries of a file one after
+-- What wrk runs (its own Lua, not the host's): sends the requests of a file (load.lua) one after
 -- the other, and closes with one line of figures.  wrk calls these three globals by name.
 -- luacheck: globals init request done wrk
 local ready, at = {}, 0
@@ -6,7 +6,7 @@ local ready, at = {}, 0
 ---@param args string[]  the file, and the number of the delivery to begin with
 function init(args)
   for i, delivery in ipairs(dofile(args[1])) do
-    ready[i] = wrk.format("POST", nil, delivery.headers, delivery.body)
+    ready[i] = wrk.format(delivery.method, delivery.path, delivery.headers, delivery.body)
   end
   at = tonumber(args[2]) or 0
 end
