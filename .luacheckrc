@@ -5,4 +5,4 @@ read_globals = { "host", "json" }
 files["mappings"] = { read_globals = { "ctx", "null" } }
 files["scripts/host.lua"] = { globals = { "host", "json" }, read_globals = {}, ignore = { "122", "212" } }
 files["tests/spec"] = { globals = { "host" } }
-exclude_files = { "build" }
+exclude_files = { "build", "tests/clients/node_modules" }

@@ -2,6 +2,7 @@
 #
 #   make run      install what is missing, build, play the practice story (ONCE=1: and exit)
 #   make test     install what is missing, build, run unit, spec and story tests
+#   make test-clients   clients nobody here wrote (npm) against the practice environment
 #   make lint     floors, words, formats, linters, warnings as errors with gcc and clang
 #   make fuzz     each fuzz target for 30 seconds (ONLY=name, SECONDS=n)
 #   make valgrind the unit tests under valgrind
@@ -130,6 +131,16 @@ test: deps
 	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests \
 		$(T)/cosell-world $(if $(SAN),,$(FUZZ:%=$(F)/%))
 	$(Q)tests/run $(T) $(ONLY)
+
+# Installed by a step of its own: nothing but npm ci writes into tests/clients/node_modules.
+CLIENTS := tests/clients/node_modules
+$(CLIENTS)/.package-lock.json: tests/clients/package.json tests/clients/package-lock.json
+	$(Q)command -v node >/dev/null && command -v npm >/dev/null || vendor/install clients
+	$(Q)cd tests/clients && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	$(Q)touch $@
+test-clients: deps $(CLIENTS)/.package-lock.json
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)tests/clients/run $(B)
 
 # ---- care ----
 lint: deps-lint

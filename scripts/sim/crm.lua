@@ -10,6 +10,10 @@ local act = require("sim.crm_act")
 local seed = require("sim.crm_seed")
 local options = require("sim.crm_options")
 local dates = require("sim.dates")
+local limits = require("sim.crm_limits")
+local define = require("sim.crm_define")
+local hooks = require("sim.crm_hooks")
+local platform = require("sim.crm_platform")
 
 local M = {}
 
@@ -64,14 +68,17 @@ end
 -- ---- Who asks ----
 
 local function unsigned(env)
+  local body = env.switch("crm_unsigned_body")
+    and json.encode({ error = { code = "0x80040204", message = "Invalid user auth." } }) or ""
   return { status = 401, headers = { ["WWW-Authenticate"] = "Bearer authorization_uri="
-    .. (env.base.tokens or "") .. ", resource_id=" .. (env.base.crm or "") }, body = "" }
+    .. (env.base.tokens or "") .. ", resource_id=" .. (env.base.crm or ""),
+    ["Content-Type"] = body ~= "" and JSON_TYPE or nil }, body = body }
 end
 
 local function today(ms) return dates.text(ms, 0):sub(1, 10) end
 
 local function person(env, user, api)
-  local now = env.now()
+  local now = env.now() + env.switch("crm_ahead_ms")
   return { user = user, now = now, uuid = env.uuid, switch = env.switch, refs = {}, api = api,
     today = function() return today(now) end }
 end
@@ -123,18 +130,44 @@ local function door_of(env, user)
     work = function() return store.work(person(env, user, true)) end }
 end
 
+local function done(env, req, user)
+  local rq = outer(env, req, user)
+  if rq.path ~= "$batch" then
+    return (whole(function() return rq end, req.headers.prefer))
+  end
+  if req.method ~= "POST" then schema.refuse(405, "0x80060888", "A batch is sent by POST.") end
+  local status, headers, body = batch.run(rq, door_of(env, user))
+  return { status = status, headers = headers, body = body }
+end
+
+-- What service protection lets in, counted from here to its answer.
+local function protected(env, req, user)
+  local ticket, refused = env.limits:enter(user, req.headers.cookie)
+  if not ticket then
+    local a = refusal(refused, req.headers.prefer)
+    a.headers["Retry-After"] = tostring(refused.retry_after)
+    return a
+  end
+  local ok, a = pcall(function()
+    if req.delay_ms then host.sleep(req.delay_ms) end
+    local _, answered = try(function() return done(env, req, user) end, req.headers.prefer)
+    return answered
+  end)
+  env.limits:leave(ticket)
+  if not ok then error(a, 0) end
+  env.limits:headers(ticket, a.headers)
+  return a
+end
+
 local function signed(env, req)
   local claims = env.tokens.check(req.headers.authorization, env.base.crm)
   if not claims then return unsigned(env) end
+  if #(req.body or "") > env.switch("crm_most_body") then
+    return refusal({ status = 413, code = "0x80060888",
+      message = "The request body is too large." })
+  end
   local _, a = try(function()
-    local user = user_of(env, claims)
-    local rq = outer(env, req, user)
-    if rq.path ~= "$batch" then
-      return (whole(function() return rq end, req.headers.prefer))
-    end
-    if req.method ~= "POST" then schema.refuse(405, "0x80060888", "A batch is sent by POST.") end
-    local status, headers, body = batch.run(rq, door_of(env, user))
-    return { status = status, headers = headers, body = body }
+    return protected(env, req, user_of(env, claims))
   end, req.headers.prefer)
   return a
 end
@@ -147,18 +180,26 @@ local function extras(env, a)
 end
 
 local THROTTLED = { code = "0x80072322",
-  message = "Number of requests exceeded the limit of 6000 over "
-  .. "time window of 300 seconds." }
+  message = "Number of requests exceeded the limit of 6000 over time window of 300 seconds." }
+
+local GATEWAY = { json = { JSON_TYPE, json.encode({ error = { code = "0x80040216",
+  message = "An unexpected error occurred." } }) }, empty = { nil, "" }, html = { "text/html",
+  "<html><head><title>Service Unavailable</title></head><body><h1>Service Unavailable</h1>"
+  .. "</body></html>" } }
 
 -- An asked-for fault: true when it answers instead of the service.
-local function faulty(fault)
+local function faulty(env, fault)
+  if fault.drop ~= "before" and not fault.status then return false end
   if fault.delay_ms then host.sleep(fault.delay_ms) end
   if fault.drop == "before" then return true, nil end
-  if not fault.status then return false end
   local headers, body = fault.headers or {}, fault.body
   if not body and fault.status == 429 then
     body = json.encode({ error = THROTTLED })
     headers = { ["Content-Type"] = JSON_TYPE, ["Retry-After"] = headers["Retry-After"] or "5" }
+  elseif not body and fault.status >= 500 then
+    local kind = GATEWAY[env.switch("crm_gateway")]
+    headers = { ["Content-Type"] = kind[1], ["Retry-After"] = headers["Retry-After"] }
+    body = kind[2]
   end
   return true, fault.status, headers, body or ""
 end
@@ -166,7 +207,8 @@ end
 local function handle(env, req)
   local fault = env.fault and env.fault("crm", req.method, faults.target(req))
   if fault then
-    local instead, status, headers, body = faulty(fault)
+    req.delay_ms = fault.delay_ms
+    local instead, status, headers, body = faulty(env, fault)
     if instead then return status, headers, body end
   end
   local a = signed(env, req)
@@ -199,15 +241,22 @@ end
 --- connection dropped); act does what a person does and answers a table or nil, err; seed makes the
 --- first rows once; work is a unit of work of the application user, to be committed by the caller.
 function M.new(env)
+  local function work() return store.work(person(env, seed.APPLICATION_USER, false)) end
   store.open()
+  define.open()
+  env.limits = limits.new(env.switch, env.now)
+  hooks.install(env, work)
   return {
-    work = function() return store.work(person(env, seed.APPLICATION_USER, false)) end,
+    work = work,
     handle = function(req) return handle(env, req) end,
     act = function(name, args) return acted(env, name, args) end,
     seed = function(organization)
       store.open()
-      local work = store.work(person(env, seed.APPLICATION_USER, false))
-      if seed.run(work, organization) then work:commit() end
+      define.open()
+      local first = work()
+      if seed.run(first, organization) then first:commit() end
+      local second = work()
+      if platform.seed(second) then second:commit() end
     end,
   }
 end

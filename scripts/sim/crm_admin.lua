@@ -2,6 +2,9 @@
 -- privileges, change tracking, customer's own rules, backups, becoming a copy of itself.
 -- Owns the small collections that say so. crm_act hands in how names become tables and rows.
 local backup = require("sim.crm_backup")
+local define = require("sim.crm_define")
+local keys = require("sim.crm_keys")
+local platform = require("sim.crm_platform")
 local rows = require("sim.crm_rows")
 local schema = require("sim.crm_schema")
 local values = require("sim.crm_values")
@@ -13,26 +16,36 @@ local function columns_of(v)
   return out
 end
 
-local function define_key(tools, _, args)
+local function define_key(tools, work, args)
   local t = tools.table_named(args.table)
   local name = args.name or t.logical .. "_key"
-  host.docs.put("crm_key", t.logical .. ":" .. name, { table = t.logical, name = name,
-    columns = json.array(columns_of(args.columns)) }, { t.logical })
+  keys.put(t, { name = name, columns = columns_of(args.columns) }, work.who.now)
   return { id = name }
 end
 
-local function change_definition(tools, _, args)
+local function change_definition(tools, work, args)
   local t = tools.table_named(args.table)
-  local column = args.column and (t.columns[args.column] or tools.bad("no such column"))
-  if column then column.max = tonumber(args.max) end
-  host.docs.put("crm_state", "definition:" .. t.logical, { why = "definition changed" })
+  local now = work.who.now
+  if args.column then
+    if not t.columns[args.column] then tools.bad("no such column") end
+    define.change(now, { op = "column+", table = t.logical, name = args.column,
+      set = { max = math.tointeger(tonumber(args.max)) } })
+  else
+    define.change(now, { op = "table+", name = t.logical, set = {} })
+  end
   return { id = t.logical }
 end
 
-local function tracking(tools, _, args)
+local function tracking(tools, work, args)
   local t = tools.table_named(args.table)
-  host.docs.put("crm_state", "tracking:" .. t.logical, { on = tools.boolean(args.on) })
+  define.change(work.who.now, { op = "tracking", table = t.logical,
+    on = tools.boolean(args.on) })
   return { id = t.logical }
+end
+
+local function original_flows(tools, work, args)
+  platform.switch_flows(work, args.on == nil or tools.boolean(args.on))
+  return { on = args.on == nil or tools.boolean(args.on) }
 end
 
 local function privilege_of(tools, args)
@@ -107,6 +120,8 @@ return {
     help = "an alternate key: table= columns=A,B [name=]; it refuses a second row of its values" },
   ["change-definition"] = { run = change_definition,
     help = "a table's definition changes, so that its delta links expire: table= [column= max=]" },
+  ["original-flows"] = { run = original_flows,
+    help = "the flows of the connector that this program replaces are turned on or off: [on=no]" },
   ["tracking"] = { run = tracking, help = "change tracking of a table: table= on=yes|no" },
   ["take-privilege"] = { run = take_privilege,
     help = "a role loses a privilege: privilege=prvReadAccount[:organization] [user=]" },

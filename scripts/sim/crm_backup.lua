@@ -2,13 +2,16 @@
 -- as it was, row versions and the counter of change tracking included. So versions are given out a
 -- second time and a link from before the restore speaks of the future, as after a real restore.
 -- Owns the collections "crm_backup" and "crm_backup:...". Leaves Partner Center alone.
+local define = require("sim.crm_define")
 local schema = require("sim.crm_schema")
 local store = require("sim.crm_store")
 
 local M = {}
 
 local PART = 500
-local NAMES = { "crm_key", "crm_privilege", "crm_state", "crm_lock", "crm_refusal", "crm_moment" }
+local NAMES = { "crm_key", "crm_privilege", "crm_state", "crm_lock", "crm_refusal", "crm_moment",
+  "crm_secret" }
+local DEFINED = "crm_defined" -- what clients defined: it says which tables there are
 
 -- Each collection of the CRM, and how the keys of its rows follow from their bodies.
 local function collections()
@@ -46,7 +49,9 @@ local function aside(name, collection) return "crm_backup:" .. name .. ":" .. co
 --- Lays everything aside under a name.
 function M.save(name)
   local version, rows = store.clock(), 0
-  for _, c in ipairs(collections()) do
+  local list = collections()
+  list[#list + 1] = { name = DEFINED }
+  for _, c in ipairs(list) do
     local to = aside(name, c.name)
     empty(to)
     each(c.name, function(r)
@@ -58,18 +63,23 @@ function M.save(name)
   return { name = name, version = version, rows = rows }
 end
 
+local function put_back(name, c)
+  empty(c.name)
+  each(aside(name, c.name), function(r)
+    local body = r.body.body
+    host.docs.put(c.name, r.id, body, c.keys and c.keys(body), store.tag(r.body.version))
+  end)
+end
+
 --- Everything is as it was; nil if there is no such backup.
 function M.restore(name)
   local backup = host.docs.get("crm_backup", name)
   if not backup then return nil end
   store.turn_back(backup.version)
-  for _, c in ipairs(collections()) do
-    empty(c.name)
-    each(aside(name, c.name), function(r)
-      local body = r.body.body
-      host.docs.put(c.name, r.id, body, c.keys and c.keys(body), store.tag(r.body.version))
-    end)
-  end
+  for _, c in ipairs(collections()) do empty(c.name) end
+  put_back(name, { name = DEFINED })
+  define.open()
+  for _, c in ipairs(collections()) do put_back(name, c) end
   return { name = name, version = backup.version }
 end
 

@@ -181,7 +181,8 @@ local function do_set(rq, list, door)
     if not id then return http_text(failed), failed.status end
     return nested(door.uuid, { http_text(failed, id) }), failed.status
   end
-  work:commit()
+  local kept, refused = door.try(function() work:commit() end)
+  if not kept then return http_text(refused), refused.status end
   local texts = {}
   for i, one in ipairs(finish) do
     texts[i] = http_text(door.answer(one, list[i].headers.prefer), list[i].content_id)

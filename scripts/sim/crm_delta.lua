@@ -12,12 +12,8 @@ local M = {}
 local refuse = schema.refuse
 local DAY = 86400000
 
---- Whether changes of a table are tracked (an act can switch it off).
-function M.tracked(t)
-  local state = host.docs.get("crm_state", "tracking:" .. t.logical)
-  if state then return state.on end
-  return t.tracked == true
-end
+--- Whether changes of a table are tracked (its definition can switch it off).
+function M.tracked(t) return t.tracked == true end
 
 local function check(rq, t)
   for _, name in ipairs({ "$filter", "$orderby", "$expand", "$top" }) do

@@ -95,6 +95,11 @@ function Parser:literal()
     local v = WORDS[w.text]
     return { literal = v == json.null and "null" or "boolean", value = v }
   end
+  local enum = self.words[self.at + 1] -- Microsoft.Dynamics.CRM.OwnershipTypes'UserOwned'
+  if w.kind == "name" and w.text:sub(1, #CRM) == CRM and enum.kind == "string" then
+    self.at = self.at + 2
+    return { literal = "string", value = enum.text }
+  end
   if w.kind == "alias" then
     self.at = self.at + 1
     local text = self.aliases[w.text]

@@ -1,25 +1,33 @@
 -- A client of the practice CRM without listeners, on a clock of its own: for specs that ask it as a
 -- program does, with headers and bodies. Owns the stored rows while it runs: fresh() clears them.
 local crm = require("sim.crm")
+local limits = require("sim.crm_limits")
 local schema = require("sim.crm_schema")
 local seed = require("sim.crm_seed")
 local store = require("sim.crm_store")
 local switches = require("sim.switches")
 
 local K = { ROOT = "/api/data/v9.2/", ORIGIN = "http://crm.example", now = 1924992000000 }
+local START = K.now
 K.BASE = K.ORIGIN .. K.ROOT
 K.REPRESENT = { Prefer = "return=representation" }
 
 local CLAIMS = { ["Bearer app"] = { appid = seed.CLIENT },
   ["Bearer stranger"] = { appid = "99999999-9999-4999-8999-999999999999" } }
 
-local sim = crm.new({ now = function() return K.now end, uuid = host.uuid,
+local env = { now = function() return K.now end, uuid = host.uuid,
   switch = function(name) return K.set.get(name) end,
   tokens = { check = function(authorization) return CLAIMS[authorization], "no token" end },
   fault = function() return K.fault end, log = function() end,
-  base = { crm = K.ORIGIN, tokens = "http://tokens.example", partner = "" } })
+  after = function(ms, f) K.waiting[#K.waiting + 1] = { K.now + ms, f } end,
+  post = function(url, headers, body) return K.hook(url, headers, body) end,
+  base = { crm = K.ORIGIN, tokens = "http://tokens.example", partner = "" } }
+local sim = crm.new(env)
 
 K.act = sim.act
+
+--- The service starts anew on what is stored.
+function K.restart() sim = crm.new(env) end
 
 local function clear(collection)
   for _, r in ipairs(host.docs.find(collection, { most = 100000 })) do
@@ -34,11 +42,22 @@ function K.fresh()
     clear(store.deleted(t))
   end
   for _, collection in ipairs({ "crm_key", "crm_privilege", "crm_state", "crm_lock", "crm_refusal",
-    "crm_moment", "crm_clock" }) do
+    "crm_moment", "crm_clock", "crm_defined", "crm_secret" }) do
     clear(collection)
   end
-  K.fault, K.set = nil, switches.new()
+  K.fault, K.set, K.waiting = nil, switches.new(), {}
+  env.limits = limits.new(env.switch, env.now)
+  K.posts, K.now = {}, START
+  K.hook = function(url, sent, body)
+    K.posts[#K.posts + 1] = { url = url, headers = sent, body = json.decode(body) }
+    return 200
+  end
   sim.seed()
+end
+
+--- Runs what the service put off, such as web hooks.
+function K.settle()
+  while #K.waiting > 0 do table.remove(K.waiting, 1)[2]() end
 end
 
 local function low(headers)
@@ -56,7 +75,7 @@ function K.ask(method, path, body, headers, token)
   sent.authorization = token or "Bearer app"
   local status, got, text = sim.handle({ method = method, path = place,
     query = query ~= "" and query or nil, target = target, host = "crm.example", headers = sent,
-    body = type(body) == "table" and json.encode(body) or body or "" })
+    body = type(body) == "table" and json.encode(body) or tostring(body or "") })
   got = low(got)
   local is_json = (got["content-type"] or ""):find("json", 1, true)
   return status, is_json and json.decode(text) or text, got

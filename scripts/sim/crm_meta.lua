@@ -1,210 +1,16 @@
--- Metadata of the practice CRM, read only: EntityDefinitions with attributes, casts with option
--- sets, relationships, keys. Everything comes from crm_tables; names and shapes are the service's.
+-- Reading definitions in the practice CRM: a collection, one of it, what lies below it, each with
+-- $select, $filter, $expand and casts. Items come from crm_meta_items; a request without
+-- `Consistency: Strong` may be answered from a cache that lags (a switch). Writes nothing.
 local schema = require("sim.crm_schema")
 local filter = require("sim.crm_filter")
 local options = require("sim.crm_options")
-local rows = require("sim.crm_rows")
+local items = require("sim.crm_meta_items")
+local define = require("sim.crm_define")
+local keys = require("sim.crm_keys")
 
-local M = { ROOTS = { EntityDefinitions = true, RelationshipDefinitions = true,
-  GlobalOptionSetDefinitions = true } }
+local M = { ROOTS = items.ROOTS }
 local refuse = schema.refuse
 local CRM = "Microsoft.Dynamics.CRM."
-local LANGUAGE = 1033
-
-local function label(text)
-  local one = { Label = text, LanguageCode = LANGUAGE, IsManaged = true, HasChanged = json.null,
-    MetadataId = schema.definition_id("label:" .. text) }
-  return { LocalizedLabels = json.array({ one }), UserLocalizedLabel = one }
-end
-
--- ---- Attributes ----
-
-local CAST = { String = "String", Memo = "Memo", Boolean = "Boolean", Integer = "Integer",
-  Decimal = "Decimal", Money = "Money", Picklist = "Picklist", State = "State", Status = "Status",
-  DateTime = "DateTime", Lookup = "Lookup", Customer = "Lookup", Owner = "Lookup",
-  Uniqueidentifier = "UniqueIdentifier", BigInt = "BigInt",
-  MultiSelectPicklist = "MultiSelectPicklist" }
-
-local function cast_of(c) return CAST[c.type] .. "AttributeMetadata" end
-
-local function base_attribute(t, c)
-  return { MetadataId = schema.definition_id(t.logical .. "." .. c.logical),
-    LogicalName = c.logical,
-    SchemaName = c.schema, EntityLogicalName = t.logical, HasChanged = json.null,
-    AttributeType = c.type == "MultiSelectPicklist" and "Virtual" or c.type,
-    AttributeTypeName = { Value = c.type == "Uniqueidentifier" and "UniqueidentifierType"
-      or c.type .. "Type" },
-    AttributeOf = json.null, IsCustomAttribute = c.logical:sub(1, 5) == "msft_",
-    IsPrimaryId = c.logical == t.id, IsPrimaryName = c.logical == t.name, IsLogical = false,
-    IsValidForCreate = c.create ~= false, IsValidForUpdate = c.update ~= false,
-    IsValidForRead = true,
-    IsValidODataAttribute = true, DisplayName = label(c.label or c.schema),
-    RequiredLevel = { Value = c.required or "None", CanBeChanged = true,
-      ManagedPropertyLogicalName = "canmodifyrequirementlevelsettings" } }
-end
-
-local OWN = {}
-
-function OWN.String(c)
-  return { MaxLength = c.max, Format = c.format or "Text",
-    FormatName = { Value = c.format or "Text" },
-    DatabaseLength = c.max * 2 }
-end
-
-function OWN.Memo(c) return { MaxLength = c.max, Format = "TextArea" } end
-
-function OWN.Money(c)
-  return { Precision = 2, PrecisionSource = c.precision_source, MinValue = c.min,
-    MaxValue = c.max, IsBaseCurrency = c.base_of ~= nil,
-    CalculationOf = c.base_of or json.null }
-end
-
-function OWN.Decimal(c) return { Precision = c.precision, MinValue = c.min, MaxValue = c.max } end
-function OWN.Integer(c) return { MinValue = c.min, MaxValue = c.max, Format = "None" } end
-
-function OWN.DateTime(c)
-  return { Format = c.behavior == "DateOnly" and "DateOnly" or "DateAndTime",
-    DateTimeBehavior = { Value = c.behavior }, CanChangeDateTimeBehavior = { Value = false } }
-end
-
-local function targets_of(c)
-  local out = json.array({})
-  for target in pairs(c.targets) do out[#out + 1] = target end
-  table.sort(out)
-  return out
-end
-
-function OWN.Lookup(c) return { Targets = targets_of(c) } end
-OWN.Customer, OWN.Owner = OWN.Lookup, OWN.Lookup
-function OWN.Boolean(c) return { DefaultValue = c.default == true } end
-function OWN.Picklist(c) return { DefaultFormValue = c.default or -1 } end
-OWN.State, OWN.Status, OWN.MultiSelectPicklist = OWN.Picklist, OWN.Picklist, OWN.Picklist
-
-local function option(c, o)
-  local out = { Value = o.value, Label = label(o.label), IsManaged = true, Color = json.null }
-  if c.type == "State" then out.DefaultStatus, out.InvariantName = o.default, o.label end
-  if c.type == "Status" then out.State, out.TransitionData = o.state, json.null end
-  return out
-end
-
-local function option_set(t, c)
-  local name = t.logical .. "_" .. c.logical
-  local out = { MetadataId = schema.definition_id("options:" .. name), Name = name,
-    IsGlobal = false,
-    DisplayName = label(c.label or c.schema), IsCustomOptionSet = c.logical:sub(1, 5) == "msft_" }
-  if c.type == "Boolean" then
-    out.OptionSetType = "Boolean"
-    out.TrueOption = { Value = 1, Label = label(c.labels[2]) }
-    out.FalseOption = { Value = 0, Label = label(c.labels[1]) }
-    return out
-  end
-  out.OptionSetType = (c.type == "State" or c.type == "Status") and c.type or "Picklist"
-  out.Options = json.array({})
-  for i, o in ipairs(c.options) do out.Options[i] = option(c, o) end
-  return out
-end
-
-local function merge(into, from)
-  for k, v in pairs(from or {}) do into[k] = v end
-  return into
-end
-
--- An attribute with what its $expand may name.
-local function attribute(t, c)
-  local item = { kind = cast_of(c), base = base_attribute(t, c), expand = {} }
-  item.all = merge(merge({}, item.base), OWN[c.type] and OWN[c.type](c))
-  if c.options or c.labels then
-    item.expand.OptionSet = function() return option_set(t, c) end
-    item.expand.GlobalOptionSet = function() return json.null end
-  end
-  return item
-end
-
--- ---- Relationships and tables ----
-
-local function relationship(l)
-  local target = schema.tables[l.target]
-  local to = l.owner and "owner" or l.target
-  local out = { MetadataId = schema.definition_id("relation:" .. l.schema), SchemaName = l.schema,
-    RelationshipType = "OneToManyRelationship", ReferencingEntity = l.table,
-    ReferencingAttribute = l.column, ReferencedEntity = to,
-    ReferencedAttribute = l.owner and "ownerid" or target.id,
-    ReferencingEntityNavigationPropertyName = l.nav,
-    ReferencedEntityNavigationPropertyName = l.many,
-    IsCustomRelationship = l.schema:sub(1, 5) == "msft_",
-    IsValidForAdvancedFind = true,
-    CascadeConfiguration = { Delete = l.delete, Assign = "NoCascade" } }
-  return { kind = "OneToManyRelationshipMetadata", base = out, all = out, expand = {} }
-end
-
-local function sorted(list)
-  table.sort(list, function(a, b)
-    return (a.all.LogicalName or a.all.SchemaName) < (b.all.LogicalName or b.all.SchemaName)
-  end)
-  return list
-end
-
-local CHILDREN = {}
-
-function CHILDREN.Attributes(t)
-  local out = {}
-  for i, name in ipairs(t.order) do out[i] = attribute(t, t.columns[name]) end
-  return out
-end
-
-function CHILDREN.ManyToOneRelationships(t)
-  local out, seen = {}, {}
-  for _, l in ipairs(t.links) do
-    local one = relationship(l)
-    local name = l.owner and "owner_" .. t.set or l.schema -- one relationship to owner, not two
-    one.all.SchemaName = name
-    if not seen[name] then out[#out + 1] = one end
-    seen[name] = true
-  end
-  return sorted(out)
-end
-
-function CHILDREN.OneToManyRelationships(t)
-  local out = {}
-  for _, l in pairs(t.many) do
-    if not l.owner then out[#out + 1] = relationship(l) end
-  end
-  return sorted(out)
-end
-
-function CHILDREN.ManyToManyRelationships() return {} end
-
-function CHILDREN.Keys(t)
-  local out = {}
-  for i, key in ipairs(rows.keys(t)) do
-    local all = { LogicalName = key.name, SchemaName = key.name, EntityLogicalName = t.logical,
-      KeyAttributes = json.array(key.columns), EntityKeyIndexStatus = "Active",
-      MetadataId = schema.definition_id("key:" .. key.name) }
-    out[i] = { kind = "EntityKeyMetadata", base = all, all = all, expand = {} }
-  end
-  return out
-end
-
-local function yes(v) return { Value = v, CanBeChanged = true } end
-
-local function definition(t, tracked)
-  local on = tracked(t)
-  local all = { MetadataId = schema.definition_id(t.logical), LogicalName = t.logical,
-    SchemaName = t.schema, EntitySetName = t.set, LogicalCollectionName = t.set,
-    CollectionSchemaName = t.schema .. "s", PrimaryIdAttribute = t.id,
-    PrimaryNameAttribute = t.name,
-    ObjectTypeCode = #t.logical + (t.custom and 10000 or 0), IsActivity = t.activity == true,
-    IsCustomEntity = t.custom == true, IsManaged = true, IsIntersect = false, IsPrivate = false,
-    OwnershipType = t.ownership .. "Owned", ChangeTrackingEnabled = on,
-    CanChangeTrackingBeEnabled = yes(true), IsOptimisticConcurrencyEnabled = true,
-    IsValidForAdvancedFind = true, HasNotes = t.logical == "opportunity", HasActivities = false,
-    DisplayName = label(t.display), DisplayCollectionName = label(t.display .. "s") }
-  local item = { kind = "EntityMetadata", base = all, all = all, expand = {} }
-  for name, make in pairs(CHILDREN) do
-    item.expand[name] = function() return make(t) end
-  end
-  return item
-end
 
 -- ---- Answers ----
 
@@ -214,7 +20,8 @@ end
 
 local function walk(v, path)
   for _, name in ipairs(path) do
-    v = type(v) == "table" and v[name] or (type(v) == "table" and v[name] == false and false) or nil
+    if type(v) ~= "table" then return nil end
+    v = v[name]
   end
   if v == json.null then return nil end
   return v
@@ -238,7 +45,7 @@ local function show(item, o, cast)
   local out, source = {}, item.all
   local names = o["$select"] and options.split(o["$select"])
   if not names then
-    merge(out, source)
+    for name, v in pairs(source) do out[name] = v end
   else
     for _, name in ipairs(names) do
       local v = (cast and item.all or item.base)[name]
@@ -255,11 +62,11 @@ local function show(item, o, cast)
   return out
 end
 
-local function list(items, o, cast)
+local function list(found, o, cast)
   local test = o["$filter"] and filter.compile(scope_for(cast and "all" or "base"),
     filter.parse(o["$filter"], o))
   local out = json.array({})
-  for _, item in ipairs(items) do
+  for _, item in ipairs(found) do
     if not test or test(item) == true then out[#out + 1] = show(item, o, cast) end
   end
   return out
@@ -284,18 +91,19 @@ local function not_found(what)
   refuse(404, "0x80060888", "Could not find the definition '%s'.", what)
 end
 
-local function keyed(items, key)
+local function keyed(list_of, key)
   local name, value = key:match("^(%a+)='(.*)'$")
-  for _, item in ipairs(items) do
+  local id = (key:match("^MetadataId=(.*)$") or key):lower()
+  for _, item in ipairs(list_of) do
     local found = name and item.all[name] == value
-    if found or (not name and item.all.MetadataId == key:lower()) then return item end
+    if found or (not name and item.all.MetadataId == id) then return item end
   end
   not_found(key)
 end
 
-local function only(items, kind)
+local function only(found, kind)
   local out = {}
-  for _, item in ipairs(items) do
+  for _, item in ipairs(found) do
     if item.kind == kind then out[#out + 1] = item end
   end
   return out
@@ -303,14 +111,29 @@ end
 
 local function context(rq, name) return rq.base .. "$metadata#" .. name end
 
-local function answer_list(rq, name, items, cast)
-  return { ["@odata.context"] = context(rq, name), value = list(items, rq.options, cast) }
+local function answer_list(rq, name, found, cast)
+  return { ["@odata.context"] = context(rq, name), value = list(found, rq.options, cast) }
 end
 
 local function answer_one(rq, name, item, cast)
   local out = show(item, rq.options, cast)
   out["@odata.context"] = context(rq, name .. "/$entity")
   return out
+end
+
+local function cast_in(part)
+  local cast = part and part:match("^Microsoft%.Dynamics%.CRM%.(%a+)$")
+  if part and not cast then
+    refuse(404, "0x8006088a", "Resource not found for the segment '%s'.", part)
+  end
+  return cast
+end
+
+-- One of a collection, under the cast that was asked for.
+local function one_of(found, key, cast)
+  local item = keyed(found, key)
+  if cast and item.kind ~= cast then not_found(key .. "/" .. cast) end
+  return item
 end
 
 -- What follows a table: a collection, one of it, each with a cast.
@@ -320,42 +143,53 @@ local function inner(rq, item, parts)
   if not make then
     refuse(404, "0x8006088a", "Resource not found for the segment '%s'.", parts[2])
   end
-  local items, cast = make(), parts[3] and parts[3]:match("^Microsoft%.Dynamics%.CRM%.(%a+)$")
-  if parts[3] and not cast then
-    refuse(404, "0x8006088a", "Resource not found for the segment '%s'.", parts[3])
-  end
+  local found, cast = make(), cast_in(parts[3])
   local full = "EntityDefinitions('" .. item.all.LogicalName .. "')/" .. (name or parts[2])
-  if not key then return answer_list(rq, full, cast and only(items, cast) or items, cast) end
-  local one = keyed(items, key)
-  if cast and one.kind ~= cast then not_found(key .. "/" .. cast) end
-  return answer_one(rq, full, one, cast)
+  if not key then return answer_list(rq, full, cast and only(found, cast) or found, cast) end
+  return answer_one(rq, full, one_of(found, key, cast), cast)
 end
 
-local function definitions(tracked)
-  local out = {}
-  for _, t in pairs(schema.tables) do out[#out + 1] = definition(t, tracked) end
-  return sorted(out)
+-- The world this request sees, and its keys.
+local function world_of(rq)
+  local strong = (rq.headers.consistency or ""):lower() == "strong"
+  local lag = strong and 0 or rq.work.who.switch("metadata_lag_ms")
+  local now = rq.work.who.now
+  local world = lag > 0 and define.as_of(now - lag) or schema
+  return setmetatable({ keys = function(t) return keys.all(t, now, now - lag) end },
+    { __index = world })
 end
 
-local function relationships()
-  local out = {}
-  for _, t in pairs(schema.tables) do
-    for _, item in ipairs(CHILDREN.ManyToOneRelationships(t)) do out[#out + 1] = item end
-  end
-  return sorted(out)
+--- The item that the parts of an address name, for who changes it: item, and the one below it.
+function M.find(rq, parts)
+  local world = setmetatable({ keys = function(t) return keys.all(t, rq.work.who.now) end },
+    { __index = schema })
+  local root, key = parts[1]:match("^([%w_]+)%((.*)%)$")
+  local make = root and items.ROOTS[root]
+    or refuse(404, "0x8006088a", "Resource not found for the segment '%s'.", parts[2] or parts[1])
+  local item = keyed(make(world), key)
+  local name, inner_key = (parts[2] or ""):match("^(%a+)%((.*)%)$")
+  if not name then return item end
+  return item, keyed((item.expand[name] or not_found)(name), inner_key)
 end
 
---- The answer to a metadata read. parts: the decoded segments; tracked(t): the tracking flag.
-function M.get(rq, parts, tracked)
+--- The answer to a metadata read. parts: the decoded segments.
+function M.get(rq, parts)
   local root, key = parts[1]:match("^([%w_]+)%((.*)%)$")
   root = root or parts[1]
-  local items = {}
-  if root == "EntityDefinitions" then items = definitions(tracked) end
-  if root == "RelationshipDefinitions" then items = relationships() end
-  if not key then return answer_list(rq, root, items) end
-  local item = keyed(items, key)
-  if parts[2] and not parts[2]:find(CRM, 1, true) then return inner(rq, item, parts) end
-  return answer_one(rq, root, item)
+  local all = items.ROOTS[root]
+  if not all or (parts[2] == "$count" and not key) then
+    refuse(404, "0x8006088a", "Resource not found for the segment '%s'.", parts[2] or root)
+  end
+  local found = all(world_of(rq))
+  if not key then
+    local cast = cast_in(parts[2])
+    return answer_list(rq, root, cast and only(found, cast) or found, cast)
+  end
+  if parts[2] and not parts[2]:find(CRM, 1, true) then
+    return inner(rq, keyed(found, key), parts)
+  end
+  local cast = cast_in(parts[2])
+  return answer_one(rq, root, one_of(found, key, cast), cast)
 end
 
 return M

@@ -72,13 +72,14 @@ end
 
 -- ---- Order ----
 
-local function order_by(t, text)
+local function order_by(t, text, aliases)
   local out = {}
   for _, item in ipairs(text and options.split(text) or {}) do
     local name, way = item:match("^(%S+)%s*(%a*)$")
     if not name or (way ~= "" and way ~= "asc" and way ~= "desc") then
       refuse(400, "0x80060888", "Syntax error in $orderby: '%s'.", item)
     end
+    name = aliases[name] or name
     local c = schema.column(t, name) or scope.unknown(t, name)
     out[#out + 1] = { c = c, read = filter.comparable[filter.kind_of(c)], down = way == "desc" }
   end
@@ -131,7 +132,7 @@ function M.prepare(work, t, o)
   local tree = o["$filter"] and filter.parse(o["$filter"], o)
   return { test = tree and filter.compile(scope.of(work, t), tree),
     plan = tree and scope.plan(t, tree),
-    order = order_by(t, o["$orderby"]), columns = M.columns(t, o["$select"]),
+    order = order_by(t, o["$orderby"], o), columns = M.columns(t, o["$select"]),
     top = o["$top"] and whole(o["$top"], "$top"), token = token_of(o["$skiptoken"]) }
 end
 
@@ -211,10 +212,15 @@ function M.context(rq, name, o, suffix)
   return rq.base .. "$metadata#" .. name .. select .. (suffix or "")
 end
 
-local function counts(o, out, total)
-  local over = total > M.MOST
-  if o["$count"] == "true" then out["@odata.count"] = over and M.MOST or total end
-  return over
+local TOTAL = "@Microsoft.Dynamics.CRM.totalrecordcount"
+
+local function counts(rq, out, total)
+  local asked, over = rq.options["$count"] == "true", total > M.MOST
+  if asked then out["@odata.count"] = over and M.MOST or total end
+  if rq.prefer.annotation(TOTAL:sub(2)) then
+    out[TOTAL] = asked and math.min(total, M.MOST) or -1
+    out[TOTAL .. "limitexceeded"] = asked and over
+  end
 end
 
 --- A collection answer. rq: { base=, path=, prefer=, work=, options= }; source: records or nil.
@@ -225,7 +231,7 @@ function M.collection(rq, t, source)
   local size = rq.prefer.page or (q.top and math.min(q.top, M.MOST)) or M.MOST
   local records, more, total = M.page(rq.work, t, q, size, o["$count"] == "true", source)
   local out = { ["@odata.context"] = M.context(rq, t.set, o), value = json.array({}) }
-  counts(o, out, total)
+  counts(rq, out, total)
   for i, r in ipairs(records) do
     out.value[i] = M.show(rq, r, q.columns)
     if expand then M.expand(rq, t, r, expand, out.value[i]) end
@@ -248,7 +254,13 @@ end
 local NESTED = { ["$select"] = true, ["$filter"] = true, ["$orderby"] = true, ["$top"] = true,
   ["$expand"] = true }
 
-local function check_nested(entry)
+local function check_nested(t, entry)
+  local o, way = entry.options, t.many[entry.nav]
+  local joined = way and way.pair
+  if o["$expand"] and (joined or o["$orderby"] or o["$top"]) then
+    refuse(400, "0x80060888", "A nested $expand is not supported %s.",
+      joined and "in a many-to-many relationship" or "together with $orderby or $top")
+  end
   for name in pairs(entry.options) do
     if not NESTED[name] then
       refuse(400, "0x80060888", "The query parameter %s is not supported in $expand.", name)
@@ -319,7 +331,7 @@ end
 --- Puts what $expand names into a shown row.
 function M.expand(rq, t, record, list, out)
   for _, entry in ipairs(list) do
-    check_nested(entry)
+    check_nested(t, entry)
     if t.nav[entry.nav] then
       out[entry.nav] = expand_one(rq, t, record, entry)
     elseif t.many[entry.nav] then
@@ -334,7 +346,8 @@ end
 function M.check(rq, t)
   M.columns(t, rq.options["$select"])
   for _, entry in ipairs(rq.options["$expand"] and options.expand(rq.options["$expand"]) or {}) do
-    if not t.nav[entry.nav] and not t.many[entry.nav] then scope.unknown(t, entry.nav) end
+    local known = t.nav[entry.nav] or t.many[entry.nav]
+    if not known then scope.unknown(t, entry.nav) end
   end
 end
 

@@ -8,9 +8,12 @@ local query = require("sim.crm_query")
 local scope = require("sim.crm_scope")
 local delta = require("sim.crm_delta")
 local logic = require("sim.crm_logic")
-local meta = require("sim.crm_meta")
+local extra = require("sim.crm_extra")
+local pairs_of = require("sim.crm_pairs")
+local solution = require("sim.crm_solution")
 local values = require("sim.crm_values")
 local options = require("sim.crm_options")
+local functions = require("sim.crm_functions")
 
 local M = {}
 local refuse = schema.refuse
@@ -24,6 +27,11 @@ local function no_method(rq)
 end
 
 local function body_of(rq)
+  local kind = rq.headers["content-type"]
+  if kind and kind:lower():match("^%s*([^;%s]*)") ~= "application/json" then
+    refuse(rq.work.who.switch("crm_wrong_type_status"), "0x80060888", "The request entity's media "
+      .. "type '%s' is not supported for this resource.", kind)
+  end
   local body = rq.body ~= "" and json.decode(rq.body)
   if type(body) ~= "table" or json.is_array(body) then
     refuse(400, "0x80048d19", "Error identified in Payload provided by the user: an object was "
@@ -58,16 +66,24 @@ local function shown(rq, t, id, status)
   end
 end
 
+-- Rows of some tables are the service's own to write.
+local function writable(rq, t)
+  if t.locked then no_method(rq) end
+end
+
 local function written(rq, t, id, status, uri)
+  solution.touched(rq, t, id)
   rq.made = "/" .. t.set .. "(" .. id .. ")"
   if rq.prefer.representation then return shown(rq, t, id, status) end
   return done(204, { ["OData-EntityId"] = uri, Location = status == 201 and uri or nil })
 end
 
 local function post(rq, t)
+  writable(rq, t)
   rows.need(rq.work, "Create", t)
   query.check(rq, t)
-  local row = rows.create(rq.work, t, rows.parse(rq.work, t, body_of(rq), true))
+  local given, nested = rows.parse(rq.work, t, body_of(rq), true)
+  local row = rows.create(rq.work, t, given, { nested = nested })
   return written(rq, t, row[t.id], 201, entity_uri(rq, t, row[t.id]))
 end
 
@@ -82,16 +98,17 @@ end
 
 local function upsert_new(rq, t, address, body)
   rows.need(rq.work, "Create", t)
-  local given = rows.parse(rq.work, t, body, true)
+  local given, nested = rows.parse(rq.work, t, body, true)
   for name, v in pairs(key_columns(t, address)) do
     if given[name] == nil then given[name] = v end
   end
   local id = address.id or rq.work.who.uuid()
-  rows.create(rq.work, t, given, { id = id })
+  rows.create(rq.work, t, given, { id = id, nested = nested })
   return id
 end
 
 local function patch(rq, t, address)
+  writable(rq, t)
   local match, none = options.condition(rq.headers["if-match"]), rq.none_match
   local exists = address.id and rq.work:get(t, address.id) ~= nil
   local body = body_of(rq)
@@ -124,7 +141,9 @@ local function existing(t, address)
 end
 
 local function delete(rq, t, address)
+  writable(rq, t)
   rows.need(rq.work, "Delete", t)
+  if t.logical == "solution" then extra.uninstall(rq, address.id) end
   rows.delete(rq.work, t, existing(t, address),
     { tag = options.condition(rq.headers["if-match"]) })
   return done(204)
@@ -212,12 +231,23 @@ local function single(rq, t, id, name, following)
   no_method(rq)
 end
 
-local function ref_member(rq, l, uri, owner)
+local function ref_member(rq, l, uri, id)
   local child, child_id = rows.locate(rq.work, uri)
   if child.logical ~= l.table then
     refuse(400, "0x80048d19", "'%s' does not belong to '%s'.", uri, l.many)
   end
-  local value = owner and { table = l.target, id = owner } or { clear = l.target }
+  if l.through then
+    local act = rq.method == "POST" and pairs_of.associate or pairs_of.dissociate
+    act(rq.work, l, id, child_id)
+    return done(204)
+  end
+  local value = { table = l.target, id = id }
+  if rq.method == "DELETE" then
+    if rq.work:get(child, child_id)[child.columns[l.column].read] ~= id then
+      rows.absent(child, child_id)
+    end
+    value = { clear = l.target }
+  end
   rows.update(rq.work, child, child_id, { [l.column] = value })
   return done(204)
 end
@@ -229,10 +259,10 @@ local function many(rq, t, id, name, following)
   if not record(rq, t, id) then rows.absent(t, id) end
   if following == "$ref" then
     rows.need(rq.work, "Write", child)
-    if rq.method == "POST" then return ref_member(rq, l, body_of(rq)["@odata.id"], id) end
-    if rq.method ~= "DELETE" then no_method(rq) end
+    if rq.method ~= "DELETE" and (rq.method ~= "POST" or key) then no_method(rq) end
     local uri = key and child.set .. "(" .. key .. ")" or rq.options["$id"]
-    return ref_member(rq, l, uri)
+    if rq.method == "POST" then uri = body_of(rq)["@odata.id"] end
+    return ref_member(rq, l, uri, id)
   end
   local source = scope.children(rq.work, l, id)
   if following == "$count" then return count(rq, child, source) end
@@ -281,13 +311,13 @@ local function rows_route(rq, parts)
   if not set then
     if parts[2] == "$count" then return count(rq, t) end
     if parts[2] then no_segment(parts[2]) end
-    local act = ON_SET[rq.method] or no_method(rq)
+    local act = (rq.method == "GET" or not t.intersect) and ON_SET[rq.method] or no_method(rq)
     return act(rq, t)
   end
   local address = rows.address(rq.work, t, inner)
   address.text = inner
   if parts[2] then return below(rq, t, address, parts[2], parts[3]) end
-  local act = ON_ROW[rq.method] or no_method(rq)
+  local act = (rq.method == "GET" or not t.intersect) and ON_ROW[rq.method] or no_method(rq)
   return act(rq, t, address)
 end
 
@@ -314,13 +344,6 @@ local function action(rq, name)
   return done(204)
 end
 
-local function definitions(rq, parts)
-  if rq.method ~= "GET" then
-    refuse(501, "0x80060888", "The practice environment does not change definitions yet.")
-  end
-  return done(200, nil, meta.get(rq, parts, delta.tracked))
-end
-
 local function parts_of(rq)
   local parts = {}
   for part in rq.path:gmatch("[^/]+") do parts[#parts + 1] = options.decode(part) end
@@ -345,10 +368,10 @@ function M.run(rq)
   if not first then return service(rq) end
   if first == "WhoAmI" or first == "WhoAmI()" then return who_am_i(rq) end
   if logic.ACTIONS[first] then return action(rq, first) end
-  if meta.ROOTS[first:match("^[%w_]+")] then return definitions(rq, parts) end
-  if first == "$metadata" then
-    refuse(501, "0x80060888", "The practice environment has no CSDL document.")
-  end
+  local finish = extra.answer(rq, parts)
+  if finish then return finish end
+  local answer = functions.run(rq, first)
+  if answer then return done(200, nil, answer) end
   return rows_route(rq, parts)
 end
 

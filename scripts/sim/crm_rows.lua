@@ -6,6 +6,8 @@ local values = require("sim.crm_values")
 local store = require("sim.crm_store")
 local logic = require("sim.crm_logic")
 local dates = require("sim.dates")
+local keys = require("sim.crm_keys")
+local deep = require("sim.crm_deep")
 
 local M = {}
 local refuse = schema.refuse
@@ -15,14 +17,8 @@ local function absent(t, id)
 end
 M.absent = absent
 
---- The alternate keys of a table: { { name=, columns={} }, ... }.
-function M.keys(t)
-  local out = {}
-  for _, r in ipairs(host.docs.find("crm_key", { at = 1, key = t.logical, most = 10 })) do
-    out[#out + 1] = r.body
-  end
-  return out
-end
+--- The alternate keys of a table that count already: { { name=, columns={} }, ... }.
+function M.keys(work, t) return keys.active(t, work.who.now) end
 
 local function unquote(text)
   local inner = text:match("^'(.*)'$")
@@ -48,9 +44,9 @@ local function not_a_key(t, names)
     schema.type_name(t), table.concat(names, ", "))
 end
 
-local function declared(t, names)
+local function declared(work, t, names)
   table.sort(names)
-  for _, key in ipairs(M.keys(t)) do
+  for _, key in ipairs(M.keys(work, t)) do
     local own = { table.unpack(key.columns) }
     table.sort(own)
     if table.concat(own, ",") == table.concat(names, ",") then return key end
@@ -98,7 +94,7 @@ function M.address(work, t, inner)
   end
   local names, wanted = {}, {}
   for i, p in ipairs(list) do names[i] = p.name end
-  declared(t, names)
+  declared(work, t, names)
   for _, p in ipairs(list) do wanted[p.name] = key_literal(t, p.name, p.value) end
   local row = find_by(work, t, wanted)
   return { wanted = wanted, id = row and row[t.id] }
@@ -154,7 +150,8 @@ local function unknown(t, name)
     .. "property names that are defined by the type.", t.set, name, schema.type_name(t))
 end
 
-local function member(work, t, name, v, creating, out)
+local function member(work, t, name, v, creating, out, later)
+  if type(v) == "table" and deep.take(M, work, t, name, v, creating, out, later) then return end
   local base = name:match("^(.*)@odata%.bind$")
   if base then return bind(work, t, base, v, out) end
   if name:find("@", 1, true) then return end -- annotations of ours come back and mean nothing
@@ -171,16 +168,17 @@ local function member(work, t, name, v, creating, out)
   if allowed ~= false then out[name] = kept == nil and json.null or kept end
 end
 
---- The values of a body by logical name: kept form, json.null, or { table=, id= } / { clear= }.
+--- The values of a body by logical name: kept form, json.null, or { table=, id= } / { clear= };
+--- and what is to be made behind the row (options.nested of create).
 function M.parse(work, t, body, creating)
   if type(body) ~= "table" or json.is_array(body) then
     refuse(400, "0x80048d19", "An object was expected as the body.")
   end
-  local names, out = {}, {}
+  local names, out, later = {}, {}, {}
   for name in pairs(body) do names[#names + 1] = name end
   table.sort(names)
-  for _, name in ipairs(names) do member(work, t, name, body[name], creating, out) end
-  return out
+  for _, name in ipairs(names) do member(work, t, name, body[name], creating, out, later) end
+  return out, later
 end
 
 local function set(t, row, logical, v)
@@ -215,7 +213,7 @@ local function own(work, t, row)
 end
 
 local function check_keys(work, t, row)
-  for _, key in ipairs(M.keys(t)) do
+  for _, key in ipairs(M.keys(work, t)) do
     local wanted, full = {}, true
     for _, name in ipairs(key.columns) do
       wanted[name] = row[schema.column(t, name).read]
@@ -260,7 +258,7 @@ local function check_refusal(work, t)
   if rule then refuse(rule.status, rule.code, rule.message) end
 end
 
---- Makes a row; given as from parse. options.id: the primary key.
+--- Makes a row; given as from parse. options.id: the primary key; options.nested: rows inside it.
 function M.create(work, t, given, options)
   options = options or {}
   check_refusal(work, t)
@@ -273,7 +271,9 @@ function M.create(work, t, given, options)
     if name ~= t.id then set(t, row, name, v) end
   end
   if row.overriddencreatedon then row.createdon = row.overriddencreatedon end
-  return finish(work, t, row, given, nil, options)
+  finish(work, t, row, given, nil, options)
+  deep.make(M, work, t, id, options.nested)
+  return row
 end
 
 --- Changes a row. options.tag: the If-Match value; options.closing: by Win, Lose or Qualify.
@@ -322,7 +322,8 @@ function M.delete(work, t, id, options)
   end
   work:drop(t, id)
   for _, l in pairs(t.many) do
-    for _, child in ipairs(work:find(schema.tables[l.table], l.column, id)) do
+    for _, child in ipairs(l.column and work:find(schema.tables[l.table], l.column, id)
+      or {}) do
       let_go(work, l, child, id)
     end
   end

@@ -1,9 +1,12 @@
--- Views of the data in crm_tables: by set name, by navigation property, by collection. Computed
--- once when loaded. Also the error that every part of the practice CRM raises and the door of a
--- request turns into an answer.
-local tables = require("sim.crm_tables").tables
+-- What the practice CRM is like at this moment: tables by name and by set, columns, navigation
+-- properties, collections. It begins as crm_tables says; crm_define changes it as clients define
+-- things. Views are computed here, at each change. Also the error that every part of the practice
+-- CRM raises and the door of a request turns into an answer.
+local joined = require("sim.crm_tables_pairs")
+local SHIPPED = { require("sim.crm_tables").tables, require("sim.crm_tables_admin").tables,
+  joined.tables }
 
-local M = { tables = tables, by_set = {} }
+local M = { tables = {}, by_set = {}, globals = {} }
 
 --- Raises an answer: refusals travel as {status=, code=, message=} to the door of the request.
 function M.refuse(status, code, message, ...)
@@ -24,18 +27,20 @@ M.definition_id = definition_id
 local function add_links(t, column)
   for target, to in pairs(column.targets) do
     local entry = { table = t.logical, column = column.logical, target = target, nav = to.nav,
-      many = to.many, schema = to.schema, delete = to.delete or "NoCascade",
-      owner = column.type == "Owner" }
+      many = to.many, schema = to.schema, delete = to.delete or "NoCascade", about = to,
+      owner = column.type == "Owner", custom = column.custom }
     t.links[#t.links + 1] = entry
     t.nav[to.nav] = t.nav[to.nav] or { column = column.logical, links = {} }
     t.nav[to.nav].links[target] = entry
   end
 end
 
+-- The views of one table; again after each change of its columns.
 local function complete(logical, t)
   t.logical, t.id = logical, t.id or logical .. "id"
   t.schema = t.schema or capital(logical)
-  t.columns[t.id] = { type = "Uniqueidentifier", update = false, required = "SystemRequired" }
+  t.columns[t.id] = t.columns[t.id]
+    or { type = "Uniqueidentifier", update = false, required = "SystemRequired" }
   t.links, t.nav, t.many, t.lookups, t.order = {}, {}, {}, {}, {}
   for name, c in pairs(t.columns) do
     c.logical, c.table = name, logical
@@ -48,16 +53,57 @@ local function complete(logical, t)
   for _, name in ipairs(t.order) do
     if t.columns[name].targets then add_links(t, t.columns[name]) end
   end
-  M.by_set[t.set] = t
 end
 
-for logical, t in pairs(tables) do complete(logical, t) end
-for _, t in pairs(tables) do
-  for _, l in ipairs(t.links) do
-    local one = tables[l.target]
-    if one then one.many[l.many] = l end
+-- An N:N relationship seen from one side: a collection whose rows stand behind an intersect table.
+local function side(pair, here, there, nav)
+  local from, to = pair["column" .. here], pair["column" .. there]
+  return { pair = pair, through = pair.intersect, from = from, to = to, many = nav,
+    table = pair["table" .. there], schema = pair.schema }
+end
+
+--- Computes the views of a world { tables=, by_set=, globals=, pairs= } anew.
+function M.relate(world)
+  for set in pairs(world.by_set) do world.by_set[set] = nil end
+  for logical, t in pairs(world.tables) do
+    complete(logical, t)
+    world.by_set[t.set] = t
+  end
+  for _, t in pairs(world.tables) do
+    for _, l in ipairs(t.links) do
+      local one = world.tables[l.target]
+      if one then one.many[l.many] = l end
+    end
+  end
+  for _, pair in pairs(world.pairs) do
+    local one, two = world.tables[pair.table1], world.tables[pair.table2]
+    one.many[pair.nav1] = side(pair, 1, 2, pair.nav1)
+    two.many[pair.nav2] = side(pair, 2, 1, pair.nav2)
   end
 end
+
+local function copy(v)
+  if type(v) ~= "table" then return v end
+  local out = {}
+  for k, inner in pairs(v) do out[k] = copy(inner) end
+  return out
+end
+M.copy = copy
+
+--- Makes a world as it is shipped, in place; its views are not computed yet.
+function M.ship(world)
+  for _, name in ipairs({ "tables", "by_set", "globals", "pairs" }) do
+    world[name] = world[name] or {}
+    for k in pairs(world[name]) do world[name][k] = nil end
+  end
+  for _, tables in ipairs(SHIPPED) do
+    for logical, t in pairs(tables) do world.tables[logical] = copy(t) end
+  end
+  for name, p in pairs(joined.pairs) do world.pairs[name] = copy(p) end
+  return world
+end
+
+M.relate(M.ship(M))
 
 --- The column a name in $select, $filter or a row means (`name`, `_x_value`), or nil.
 function M.column(t, name)

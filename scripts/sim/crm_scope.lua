@@ -5,6 +5,7 @@ local values = require("sim.crm_values")
 local store = require("sim.crm_store")
 local filter = require("sim.crm_filter")
 local dates = require("sim.dates")
+local pairs_of = require("sim.crm_pairs")
 
 local M = {}
 local refuse = schema.refuse
@@ -59,6 +60,7 @@ end
 
 -- The rows of a collection as records.
 function M.children(work, link, id)
+  if link.through then return pairs_of.children(work, link, id) end
   return work:records(schema.tables[link.table], link.column, id)
 end
 
@@ -117,11 +119,25 @@ function CRM.NotIn(scope, node)
   end
 end
 
+-- The index behind ContainValues follows writes after a while (a switch): until then it holds what
+-- a row said before.
+local function indexed(scope, operand)
+  local lag = scope.switch and scope.switch("contain_values_lag_ms") or 0
+  if lag == 0 or not operand.column then return operand.get end
+  local was = "_was_" .. operand.column.logical
+  return function(r)
+    local before = r and r.body[was]
+    if before and before.at > scope.now - lag then return before.value end
+    return operand.get(r)
+  end
+end
+
 function CRM.ContainValues(scope, node)
   local operand = property(scope, node)
   local wanted = wanted_list(operand, node.named.PropertyValues)
+  local get = indexed(scope, operand)
   return function(r)
-    for item in (operand.get(r) or ""):gmatch("[^,]+") do
+    for item in (get(r) or ""):gmatch("[^,]+") do
       if wanted[item] then return true end
     end
     return false
@@ -180,7 +196,7 @@ end
 
 --- The scope of a table's rows; variable: the name before "/" inside a lambda.
 function M.of(work, t, variable)
-  local scope = { now = work.who.now, user = work.who.user }
+  local scope = { now = work.who.now, user = work.who.user, switch = work.who.switch }
   local function own(path)
     if not variable then return path end
     if path[1] ~= variable or #path < 2 then unknown(t, path[1]) end

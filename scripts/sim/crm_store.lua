@@ -164,10 +164,40 @@ function M.since(t, ms)
   end
 end
 
+--- Those who are asked before a work is written: functions of it, which may change its rows or
+--- raise a refusal; what they answer, if a function, is called when everything is written.
+M.watchers = {}
+
+--- Keeps a function for the commit: what is written besides rows.
+function Work:defer(fn)
+  self.deferred = self.deferred or {}
+  self.deferred[#self.deferred + 1] = fn
+end
+
+--- What this work writes, one after the other: table, id, row (nil: deleted).
+function Work:changes()
+  local i = 0
+  return function()
+    i = i + 1
+    local p = self.order[i] and self.pending[self.order[i]]
+    if p then return p.table, p.id, p.row end
+  end
+end
+
+--- The row that is stored, whatever this work has made of it.
+function M.stored(t, id) return (host.docs.get(collection(t), id)) end
+
 --- Writes everything, in the order it was first touched.
 function Work:commit()
+  local afterwards = {}
+  for i, watch in ipairs(M.watchers) do afterwards[i] = watch(self) or false end
+  for _, fn in ipairs(self.deferred or {}) do fn() end
+  self.deferred = nil
   if #self.order > 0 then M.note_moment(self.who.now) end
   for _, name in ipairs(self.order) do store(self, self.pending[name]) end
+  for _, fn in ipairs(afterwards) do
+    if fn then fn() end
+  end
 end
 
 -- ---- Versions ----

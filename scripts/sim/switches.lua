@@ -78,6 +78,27 @@ M.rows = {
   row("future_delta", "empty", "answer to a delta link from the future (after restore-backup): an "
     .. "empty page with a new link, or the error of an expired one", { "empty", "expired" }),
   row("closed_opportunity_edit", true, "a closed opportunity can be changed by PATCH"),
+  row("metadata_lag_ms", 0, "reading definitions without Consistency: Strong shows them as they "
+    .. "were so long ago"),
+  row("contain_values_lag_ms", 0, "ContainValues finds a row by what it said so long ago"),
+  row("key_index_ms", 3000, "how long the index of a new alternate key is being built"),
+  row("forms_wait_for_publish", true, "a changed form is read as it was until it is published"),
+  row("crm_limit_requests", 6000, "requests of a user to one web server of the CRM in five "
+    .. "minutes; 0: no limit"),
+  row("crm_limit_time_ms", 1200000, "the time that these may take together; 0: no limit"),
+  row("crm_limit_concurrent", 52, "how many of these at once; 0: no limit"),
+  row("crm_servers", 8, "web servers of the CRM: a client that keeps its affinity cookie stays on "
+    .. "one, others are spread"),
+  row("crm_throttle", "none", "every request to the CRM is refused for this limit",
+    { "none", "requests", "time", "concurrency" }),
+  row("crm_gateway", "json", "the body of an injected 5xx of the CRM: json, html or empty",
+    { "json", "html", "empty" }),
+  row("crm_unsigned_body", false, "a 401 of the CRM has a JSON body instead of none"),
+  row("crm_hook_copies", 1, "how often each web hook of the CRM is told of a change"),
+  row("crm_ahead_ms", 0, "by how much the CRM's clock is ahead of everything else's"),
+  row("crm_wrong_type_status", 415, "answer of the CRM to a body that is not JSON by its type: 400 "
+    .. "or 415"),
+  row("crm_most_body", 12582912, "a longer body is refused by the CRM with 413, bytes"),
   row("batch_lf", false, "a batch with bare LF line ends is read"),
 }
 

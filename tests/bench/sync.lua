@@ -61,6 +61,7 @@ local function prepared(deals)
   change(s, deals)
   s:fault("crm", { limit = NEVER })
   s:fault("partner", { limit = NEVER })
+  s:set("crm_limit_requests", 0)
   return s
 end
 

@@ -62,6 +62,7 @@ local function practice()
     empty("crm_deleted:" .. name)
   end
   empty("crm_state")
+  empty("crm_defined")
   switches = sim_switches.new()
   service = crm.new { now = function() return now end, uuid = uuid, base = { crm = BASE },
     switch = switches.get, log = function() end,
