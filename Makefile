@@ -9,6 +9,7 @@
 #   make bench    print the figures      make mutants   each guard broken once, each caught
 #                 ONLY=sync-100000: the comparison of so many deals (ten minutes)
 #   make bench-sim   how fast the practice environment is
+#   make plants   ten errors in the practice environment, each caught (SEED=n; ONLY=all, ONLY=7.12)
 #   make format   let clang-format decide
 #
 # Switches: V=1 (show commands), SAN=address,undefined (sanitised test build), ONLY=name (one test)
@@ -57,7 +58,7 @@ F := build/fuzz
 FUZZ_FLAGS = -std=c11 $(WARN) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 CHECKS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
-.PHONY: all run test lint format bench bench-sim fuzz valgrind mutants install clean deps deps-lint check-deps
+.PHONY: all run test test-clients lint format bench bench-sim fuzz valgrind mutants plants install clean deps deps-lint check-deps
 all: $(B)/cosell $(B)/cosell-mapper $(B)/countries.lua
 
 # ---- what comes from Debian ----
@@ -164,6 +165,9 @@ valgrind: deps
 	$(Q)tests/valgrind $(T) $(ONLY)
 mutants: deps
 	$(Q)tests/mutants/run $(ONLY)
+plants: deps
+	$(Q)$(MAKE) --no-print-directory -j2 $(B)/countries.lua $(T)/cosell $(T)/cosell-mapper
+	$(Q)tests/plants/run $(or $(ONLY),$(SEED))
 install: all
 	install -D -m 755 $(B)/cosell $(DESTDIR)/usr/lib/cosell/bin/cosell
 	install -D -m 755 $(B)/cosell-mapper $(DESTDIR)/usr/lib/cosell/bin/cosell-mapper

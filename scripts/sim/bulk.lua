@@ -133,12 +133,14 @@ local function row_stencil(work, name, given, columns)
   local row = rows.create(work, t, given) -- not committed: only its form is wanted
   row[t.id] = "@@" .. t.id .. "@@"
   for _, column in ipairs(columns) do row[column] = "@@" .. column .. "@@" end
+  local types = {} -- apart: who walks over a table must not add to it
   for column, v in pairs(row) do
     local kind = type(v) == "string" and column:match("^_(.*)_value$")
     if kind and v:find("@@", 1, true) then
-      row["_" .. kind .. "_type"] = next(t.columns[kind].targets)
+      types["_" .. kind .. "_type"] = next(t.columns[kind].targets)
     end
   end
+  for column, v in pairs(types) do row[column] = v end
   return stencil(row)
 end
 

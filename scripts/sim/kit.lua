@@ -16,7 +16,8 @@ local MINUTE, DAY = 60000, 86400000
 -- ---- a practice environment without listeners
 
 local function clear()
-  for _, name in ipairs { "referral", "registration", "validation", "token", "refresh" } do
+  for _, name in ipairs { "referral", "registration", "validation", "token", "refresh", "code",
+    "device", "assertion" } do
     for _, row in ipairs(host.docs.find(name, { most = 100000 })) do
       host.docs.drop(name, row.id)
     end
@@ -73,7 +74,8 @@ function P:token_call(form, version)
   for k, v in pairs(form) do parts[#parts + 1] = k .. "=" .. v:gsub("[^%w]", function(c)
     return string.format("%%%02X", c:byte())
   end) end
-  local status, _, body = self.env.tokens.handle { method = "POST", headers = {},
+  local status, _, body = self.env.tokens.handle { method = "POST",
+    headers = { ["content-type"] = "application/x-www-form-urlencoded" },
     path = "/practice.example/oauth2/" .. (version or "") .. "token",
     body = table.concat(parts, "&") }
   return status, body_of(body)

@@ -4,6 +4,7 @@
 -- Owns no state but its parts. Never answers a write before it is stored.
 local dates = require "sim.dates"
 local faults = require "sim.faults"
+local account = require "sim.partner_account"
 local list = require "sim.partner_list"
 local people = require "sim.partner_acts"
 local rules = require "sim.partner_rules"
@@ -17,13 +18,15 @@ M.__index = M
 local ROOT = "/v1.0/engagements/referrals"
 local CONTEXT = "http://api.partner.microsoft.com/v1.0/$metadata#Referrals"
 local BUSY_WAIT = 5
+local MOST_BODY = 1048576
 
 -- ---- answers
 
 local CODES = { [400] = "invalidRequest", [401] = "unauthenticated", [403] = "accessDenied",
   [404] = "itemNotFound", [405] = "invalidRequest", [406] = "invalidRequest",
   [409] = "resourceModified",
-  [412] = "preconditionFailed", [415] = "invalidRequest", [428] = "preconditionFailed" }
+  [412] = "preconditionFailed", [413] = "invalidRequest", [415] = "invalidRequest",
+  [428] = "preconditionFailed" }
 
 local function refuse(status, text, inner, code)
   return status, {}, { error = { code = code or CODES[status] or "generalException", message = text,
@@ -149,8 +152,10 @@ local function read_body(req)
   return body
 end
 
-local function read_referral(body)
-  local r, problem = shape.read(body)
+local function strict(self) return self.env.switch "unknown_property" == "refuse" end
+
+local function read_referral(self, body)
+  local r, problem = shape.read(body, strict(self))
   if not r then
     return nil, { refuse(400, problem or "a JSON object is expected", "validationFailed") }
   end
@@ -160,10 +165,13 @@ end
 local function create(self, req)
   local body, r, refusal
   body, refusal = read_body(req)
-  if body then r, refusal = read_referral(body) end
+  if body then r, refusal = read_referral(self, body) end
   if not r then return table.unpack(refusal, 1, 3) end
   for _, name in ipairs(rules.read_only) do
     if name ~= "engagementId" and name ~= "type" then r[name] = nil end
+  end
+  if self.env.switch "require_location" and not account.has(r.mpnId) then
+    return refuse(400, "mpnId is not a location of this account", "validationFailed")
   end
   local to_microsoft = aims_at_microsoft(r)
   refusal = lacks(self, r, to_microsoft or r.type == "Shared")
@@ -247,6 +255,7 @@ local function replaced(self, row, body)
   r = shape.unshow(r, shown, row.r)
   for _, name in ipairs(rules.read_only) do r[name] = row.r[name] end
   r.status, r.substatus = r.status or row.r.status, r.substatus or row.r.substatus
+  r.mpnId = r.mpnId or row.r.mpnId
   return r
 end
 
@@ -285,10 +294,11 @@ local function gate(self, req, audience, fail)
   if not claims then return nil, { fail(401, why) } end
   if claims.app_only then return nil, { fail(401, "user access is required") } end
   if not accepts_json(req) then return nil, { fail(406, "only application/json is served") } end
-  local kind = req.headers["content-type"]
-  if req.body and req.body ~= "" and not (kind or ""):lower():find("^application/json") then
+  local kind = (req.headers["content-type"] or ""):lower():match("^[^;%s]*")
+  if req.body and req.body ~= "" and kind ~= "application/json" then
     return nil, { fail(415, "application/json is expected") }
   end
+  if #(req.body or "") > MOST_BODY then return nil, { fail(413, "the body is too large") } end
   return claims
 end
 
@@ -299,36 +309,58 @@ local function has_mfa(claims)
   return false
 end
 
+-- A caller who says ValidateMfa wants to know whether the token would do.
+local function tell_mfa(self, req, claims, headers, body)
+  if (req.headers.validatemfa or ""):lower() ~= "true" then return end
+  if self.env.switch "mfa_answer" == "header" then
+    headers.isMfaCompliant = tostring(has_mfa(claims))
+  elseif type(body) == "table" and not json.is_array(body) then
+    body.isMfaCompliant = has_mfa(claims)
+  end
+end
+
 local ONE = { GET = get, PATCH = patch, PUT = put }
 local MANY = { GET = listed, POST = create }
 
-local function referrals(self, req)
-  local id = req.path:match("^" .. ROOT:gsub("%.", "%%.") .. "/([^/]+)$")
-  if not id and req.path ~= ROOT then return refuse(404, "No such resource") end
-  local claims, refusal = gate(self, req, "referrals", refuse)
-  if not claims then return table.unpack(refusal, 1, 3) end
+local function referral_call(self, req, claims, id)
   if self.env.switch "enforce_mfa" and not has_mfa(claims) then
     return refuse(401, "Multi-factor authentication is required", nil, "900421")
   end
   if self.env.switch "role" == "none" then return refuse(403, "A referrals role is needed") end
   local run = (id and ONE or MANY)[req.method]
   if not run then return refuse(405, "Method not allowed") end
-  local status, headers, body = run(self, req, claims, id)
-  if req.headers.validatemfa then headers.isMfaCompliant = tostring(has_mfa(claims)) end
+  return run(self, req, claims, id)
+end
+
+local function referrals(self, req)
+  local id = req.path:match("^" .. ROOT:gsub("%.", "%%.") .. "/([^/]+)$")
+  if not id and req.path ~= ROOT then return refuse(404, "No such resource") end
+  local claims, refusal = gate(self, req, "referrals", refuse)
+  if not claims then return table.unpack(refusal, 1, 3) end
+  local status, headers, body = referral_call(self, req, claims, id)
+  tell_mfa(self, req, claims, headers, body)
   return status, headers, body
 end
 
-local function management(self, req)
-  local function fail(status, text, code)
-    return webhooks.problem(status, code or tostring(status), text)
-  end
-  local claims, refusal = gate(self, req, "webhooks", fail)
-  if not claims then return table.unpack(refusal, 1, 3) end
+local function flat(status, text, code)
+  return webhooks.problem(status, code or tostring(status), text)
+end
+
+local function management_call(self, req, claims)
   if self.env.switch "enforce_mfa" and not has_mfa(claims) then
-    return fail(401, "Multi-factor authentication is required", "900421")
+    return flat(401, "Multi-factor authentication is required", "900421")
   end
+  if req.path == account.path then return account.answer(req) end
   local body = req.body and req.body ~= "" and json.decode(req.body) or nil
   return self.hooks:answer(req.method, req.path:sub(#"/webhooks/v1" + 1), body)
+end
+
+local function management(self, req)
+  local claims, refusal = gate(self, req, "webhooks", flat)
+  if not claims then return table.unpack(refusal, 1, 3) end
+  local status, headers, body = management_call(self, req, claims)
+  tell_mfa(self, req, claims, headers, body)
+  return status, headers, body
 end
 
 local function certificate(self, req)
@@ -347,7 +379,7 @@ end
 
 local function answer(self, req)
   if req.path:find("^/cert/") then return certificate(self, req) end
-  if req.path:find("^/webhooks/v1/") then
+  if req.path:find("^/webhooks/v1/") or req.path == account.path then
     local status, headers, body = management(self, req)
     headers["MS-CorrelationId"] = req.headers["ms-correlationid"] or self.env.uuid()
     headers["MS-RequestId"] = req.headers["ms-requestid"] or self.env.uuid()

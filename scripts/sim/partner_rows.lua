@@ -11,6 +11,9 @@ M.__index = M
 M.organization = "5c0f3d9a-7a11-4c55-8a2e-3f0d5b6e7a01"
 M.organization_name = "Kawabata Systems"
 M.microsoft = "msft"
+-- The account's PartnerID, and the names of all of its locations by theirs.
+M.partner_id = "4300001"
+M.locations = { ["4300001"] = "Kawabata Systems", ["4300002"] = "Kawabata Systems, Sapporo" }
 
 local COLLECTION = "referral"
 local DAY = 86400000
@@ -57,6 +60,7 @@ function M:add(r)
   r.id = r.id or self.env.uuid():lower()
   r.engagementId = r.engagementId or self.env.uuid():lower()
   r.organizationName = r.organizationId == M.microsoft and "Microsoft" or M.organization_name
+  r.mpnId = r.organizationId == M.organization and (r.mpnId or M.partner_id) or nil
   r.createdDateTime, r.updatedDateTime = now, now
   if r.status == "New" then
     r.expirationDateTime = dates.text(self.env.now() + rules.days_to_answer * DAY)

@@ -103,20 +103,20 @@ local SCALAR = {
 
 local read
 
-local function read_list(node, value, where)
+local function read_list(node, value, where, strict)
   if type(value) ~= "table" or (not json.is_array(value) and next(value) ~= nil) then
     return nil, where .. ": an array is expected"
   end
   local out = json.array {}
   for i, member in ipairs(value) do
-    local item, problem = read(node.list, member, where .. "/" .. i - 1)
+    local item, problem = read(node.list, member, where .. "/" .. i - 1, strict)
     if problem then return nil, problem end
     out[#out + 1] = item
   end
   return out
 end
 
-local function read_record(node, value, where)
+local function read_record(node, value, where, strict)
   if type(value) ~= "table" or json.is_array(value) then
     return nil, where .. ": an object is expected"
   end
@@ -124,31 +124,34 @@ local function read_record(node, value, where)
   for given, member in pairs(value) do
     local name = node.names[given:lower()]
     if name then
-      local item, problem = read(node.record[name], member, where .. "/" .. name)
+      local item, problem = read(node.record[name], member, where .. "/" .. name, strict)
       if problem then return nil, problem end
       out[name] = item
+    elseif strict then
+      return nil, where .. "/" .. given .. ": no such member"
     end
   end
   return out
 end
 
-function read(node, value, where)
+function read(node, value, where, strict)
   if value == json.null or value == nil then return nil end
   if type(node) == "string" then
     local v = SCALAR[node](value)
     if v == nil then return nil, where .. ": a " .. node .. " is expected" end
     return v
   end
-  if node.list then return read_list(node, value, where) end
-  if node.record then return read_record(node, value, where) end
+  if node.list then return read_list(node, value, where, strict) end
+  if node.record then return read_record(node, value, where, strict) end
   local word = type(value) == "string" and node.enum[value:lower()]
   if not word then return nil, where .. ": one of " .. node.words .. " is expected" end
   return word
 end
 
 --- A body as the service stores it: known members by their own names, nulls left out.
+---@param strict boolean|nil  an unknown member is a problem
 ---@return table|nil value, string|nil problem
-function M.read(body) return read(M.schema, body, "") end
+function M.read(body, strict) return read(M.schema, body, "", strict) end
 
 --- One value by the schema node at a path (a list of member names; a number or "-" enters a list).
 ---@return any value, string|nil problem

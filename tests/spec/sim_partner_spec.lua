@@ -2,7 +2,6 @@
 -- numbers are those of the acceptance list its behaviour was taken from; the rest of the list is in
 -- sim_callbacks_spec.lua.
 local rows = require "sim.partner_rows"
-local tokens = require "sim.tokens"
 local kit = require "sim.kit"
 
 local REFERRALS, WEBHOOKS, PATH = kit.REFERRALS, kit.WEBHOOKS, kit.PATH
@@ -45,54 +44,6 @@ local function sign_in(t)
     p.held[REFERRALS] = body.access_token
     t.eq((p:call("GET", PATH)), 200)
   end)
-  t.case("7.3 an old refresh token is dead once its successor was used", function()
-    local p = practice()
-    local _, first = p:refresh(REFERRALS)
-    local _, second = p:refresh(REFERRALS, first.refresh_token)
-    t.ok(second.access_token, "the successor works")
-    t.eq((p:refresh(REFERRALS, tokens.first_refresh_token)), 400)
-    t.eq((p:refresh(REFERRALS, first.refresh_token)), 200)
-  end)
-  t.case("7.3 the v2 form takes a scope and answers whole numbers", function()
-    local p = practice()
-    local status, body = p:token_call({
-      grant_type = "client_credentials", client_id = tokens.crm_client,
-      client_secret = "practice-crm-secret", scope = "http://127.0.0.1:3/.default" }, "v2.0/")
-    t.eq(status, 200)
-    t.eq(body.expires_in, 3599)
-    t.eq(body.refresh_token, nil)
-    t.ok(p.env.tokens.check("Bearer " .. body.access_token, "crm"), "good for the CRM")
-    t.ok(not p.env.tokens.check("Bearer " .. body.access_token, "referrals"),
-      "not for Partner Center")
-  end)
-  t.case("7.3 a program signs in with a certificate assertion, checked in every part", function()
-    local p = practice()
-    local key, cert = host.crypto.issue { common_name = "client.example", bits = 2048,
-      from_ms = p.now, days = 30 }
-    p.env.tokens.certify(tokens.crm_client, cert)
-    local function sign_in_with(changes)
-      local _, sha256 = host.crypto.thumbprints(cert)
-      local claims = { aud = "http://127.0.0.1:1/practice.example/oauth2/v2.0/token", jti = "one",
-        iss = tokens.crm_client, sub = tokens.crm_client, exp = p.now // 1000 + 300 }
-      for name, v in pairs(changes or {}) do claims[name] = v end
-      local function part(v) return host.crypto.base64(json.encode(v), true) end
-      local text = part { alg = "PS256", typ = "JWT",
-        ["x5t#S256"] = host.crypto.base64(sha256, true) } .. "." .. part(claims)
-      local signature = host.crypto.sign(key, cert, "PS256", text .. (claims.spoil or ""))
-      return p:token_call({ grant_type = "client_credentials", client_id = tokens.crm_client,
-        client_assertion_type = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        client_assertion = text .. "." .. host.crypto.base64(signature, true),
-        scope = "http://127.0.0.1:3/.default" }, "v2.0/")
-    end
-    t.eq((sign_in_with()), 200)
-    local wrong = { iss = "x", sub = "x", aud = "https://elsewhere.example/token", spoil = "x",
-      exp = p.now // 1000 - 1 }
-    for name, v in pairs(wrong) do
-      local status, body = sign_in_with { [name] = v }
-      t.eq(status, 401, name)
-      t.eq(body.error_codes[1], 700027)
-    end
-  end)
   t.case("7.4 a revoked refresh token answers invalid_grant with its AADSTS number", function()
     local p = practice()
     p.env.tokens:act("token-revoke")
@@ -101,12 +52,6 @@ local function sign_in(t)
     t.eq(body.error, "invalid_grant")
     t.eq(body.error_codes[1], 50173)
     t.ok(body.error_description:find("AADSTS50173", 1, true), body.error_description)
-  end)
-  t.case("7.4 ninety idle days end a refresh token", function()
-    local p = practice()
-    p:pass(91 * DAY)
-    local _, body = p:refresh(REFERRALS)
-    t.eq(body.error_codes[1], 700082)
   end)
   t.case("7.5 roles: none is refused, a user sees own teams only", function()
     local p = practice()
@@ -135,7 +80,7 @@ local function sign_in(t)
     local status, two = p:call("GET", HOOK)
     t.eq(status, 404)
     t.eq(type(two.code), "string")
-    t.ok(two.description and two.source, "flat object")
+    t.ok(two.description and two.source, "a flat object")
   end)
 end
 
@@ -170,7 +115,7 @@ local function creating(t)
     local p = practice()
     local r = p:made(function(d) d.status, d.substatus = "New", "Pending" end)
     t.eq(r.status .. "/" .. r.substatus, "Active/Accepted")
-    t.eq(r.acceptedDateTime, r.createdDateTime)
+    t.ok(r.acceptedDateTime == r.createdDateTime, "accepted when created")
     t.eq(r.organizationId, rows.organization)
   end)
   t.case("7.12 a second POST to msft makes Microsoft's copy in the same engagement", function()
@@ -238,6 +183,8 @@ local function writing(t)
     local status, _, after = p:patch(own.id, { replace("/details/notes", "Two sites") })
     t.eq(status, 204)
     t.ok(after.etag ~= own.eTag, "changed")
+    _, read = p:call("GET", PATH .. "/" .. own.id)
+    t.eq(read.eTag, after.etag, "the new one")
   end)
   t.case("7.16 only listed paths, and If-Match is enforced", function()
     local p = practice()
@@ -303,6 +250,8 @@ local function writing(t)
     local status, r = p:patch(own.id, to("Closed", "Won"), { Prefer = "return=representation" })
     t.eq(status, 200)
     t.ok(r.closedDateTime ~= json.null, "closedDateTime is set")
+    p.set.set("require_reason", "false")
+    t.eq((p:patch(p:made().id, to("Closed", "Lost"))), 204)
   end)
   t.case("7.21 a closed referral refuses writes and can be read", function()
     local p = practice()

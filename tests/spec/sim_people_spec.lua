@@ -94,7 +94,7 @@ local function editing(t)
 end
 
 local function odd(t)
-  t.case("quirks always: each is met on every referral", function()
+  t.case("7.29 quirks always: each is met on every referral", function()
     local p = practice { live_quirks = "true", quirks = "always" }
     local own = p:made(function(d) d.name, d.customerProfile.name = "A & B", "<Hoshino>" end)
     local r = read(p, own.id)
@@ -104,7 +104,7 @@ local function odd(t)
     t.eq({ json.is_array(r.customerProfile.ids), r.campaignId, r.direction },
       { false, nil, "Incoming" })
   end)
-  t.case("date_digits: as many as are asked for", function()
+  t.case("7.29 date_digits: as many as are asked for", function()
     local p = practice { live_quirks = "true" }
     local id = p:made().id
     for digits = 0, 7 do
