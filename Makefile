@@ -4,6 +4,7 @@
 #   make test     install what is missing, build, run unit, spec and story tests
 #   make test-clients   clients nobody here wrote (npm) against the practice environment
 #   make lint     floors, words, formats, linters, warnings as errors with gcc and clang
+#   make test-matrix  stories with each switch and fault of the practice environment (MINUTES=90)
 #   make fuzz     each fuzz target for 30 seconds (ONLY=name, SECONDS=n)
 #   make valgrind the unit tests under valgrind
 #   make bench    print the figures      make mutants   each guard broken once, each caught
@@ -58,7 +59,7 @@ F := build/fuzz
 FUZZ_FLAGS = -std=c11 $(WARN) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 CHECKS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
-.PHONY: all run test test-clients lint format bench bench-sim fuzz valgrind mutants plants install clean deps deps-lint check-deps
+.PHONY: all run test test-clients test-matrix lint format bench bench-sim fuzz valgrind mutants plants install clean deps deps-lint check-deps
 all: $(B)/cosell $(B)/cosell-mapper $(B)/countries.lua
 
 # ---- what comes from Debian ----
@@ -142,6 +143,11 @@ $(CLIENTS)/.package-lock.json: tests/clients/package.json tests/clients/package-
 test-clients: deps $(CLIENTS)/.package-lock.json
 	$(Q)$(MAKE) --no-print-directory -j2 all
 	$(Q)tests/clients/run $(B)
+
+test-matrix: deps
+	$(Q)vendor/install test
+	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper
+	$(Q)tests/matrix/run $(T) $(if $(MINUTES),$(MINUTES),90) "$(ONLY)"
 
 # ---- care ----
 lint: deps-lint

@@ -29,7 +29,7 @@ return {
 local DEFAULTS = { settle = "0", look_wait = "0", delta_seconds = "3600", poll_minutes = "60" }
 
 -- Below those that the system gives to outgoing connections, so that none of them takes it.
-local function free_port()
+function M.free_port()
   for _ = 1, 100 do
     local high, low = host.random(2):byte(1, 2)
     local port = 16384 + (high << 8 | low) % 16384
@@ -91,6 +91,25 @@ function M.profile_text(s, port, settings)
   return (PROFILE:gsub("%%(%u+)%%", values))
 end
 
+-- ---- One thing otherwise, for every story: see tests/matrix ----
+
+-- "switch NAME VALUE": from the start. "fault NAME": on once the host is ready, lifted when a story
+-- first waits for rest.
+local function otherwise(s, when)
+  local row = host.file.getenv("COSELL_OTHERWISE") or ""
+  local kind, name, value = row:match("^(%l+) (%S+) ?(%S*)$")
+  if kind == "switch" and when == "start" then
+    s:set(name, value)
+  elseif kind == "fault" and when == "ready" then
+    s:say("fault", { name })
+    s.rest = function(self)
+      self.rest = nil -- the stage's own again
+      self:say("fault", { "clear" })
+      return self:rest()
+    end
+  end
+end
+
 ---A stage with a host that is ready (o.host = false: without).
 ---@param o { settings: table|nil, files: table|nil, host: boolean|nil, env: table|nil,
 ---           sim_env: table|nil, sim_args: string[]|nil, clock: boolean|nil,
@@ -101,9 +120,10 @@ function M.new(o)
   local both = o.clock and { COSELL_CLOCK_FILE = dir .. "/clock" }
   local s = stage.new { dir = dir, env = o.sim_env, args = o.sim_args, both = both or nil }
   s.ahead, s.clock = 0, M.clock
+  otherwise(s, "start")
   s.profile = dir .. "/profile"
   s.state = dir .. "/cosell.db"
-  s.port = free_port()
+  s.port = M.free_port()
   assert(host.file.mkdir(s.profile))
   for name, text in pairs(o.files or {}) do
     assert(host.file.write(s.profile .. "/" .. name, text))
@@ -118,6 +138,7 @@ function M.new(o)
     s:host_start { profile = s.profile, state = s.state, env = env }
     s:host_ready()
     M.registered(s)
+    otherwise(s, "ready")
   end
   return s
 end

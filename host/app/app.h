@@ -21,8 +21,9 @@ int app_serve(const struct app_paths *p, const char *dir);
 /* The folder made absolute (to be freed), or NULL and *e. */
 char *app_folder(const char *dir, struct err *e) MUST_USE;
 
-/* One command of commands/NAME.lua, in this process; request as control_run has it. */
-int app_here(const struct app_paths *p, const char *name, const char *request);
+/* One command of commands/NAME.lua, in this process; request as control_run has it.  state: the
+ * file of its rows, or NULL: they go with it. */
+int app_here(const struct app_paths *p, const char *name, const char *request, const char *state);
 /* The same for a command of a profile: over the control socket of its running host, else with the
  * state opened here. */
 int app_host(const struct app_paths *p, const char *dir, const char *name, const char *request);

@@ -95,6 +95,8 @@ static int unknown(const struct commands *l, const char *name)
 struct words {
 	const char *command;
 	const char *profile;
+	const char *first, *state; /* the first of the args; what follows --state among them */
+	size_t nargs;
 	struct buf args; /* inside of a JSON list: every word that is not ours, as it was written */
 	bool help, version;
 };
@@ -105,9 +107,20 @@ static void add_arg(struct words *w, const char *text)
 		w->command = text;
 		return;
 	}
-	if (w->args.len)
+	if (w->nargs++)
 		buf_addc(&w->args, ',');
+	else
+		w->first = text;
 	buf_add_json(&w->args, text, strlen(text));
+}
+
+/* The word stays one of the command's own, which checks all of them. */
+static void find_state(struct words *w, const char *a, const char *next)
+{
+	if (strcmp(a, "--state") == 0)
+		w->state = next;
+	else if (strncmp(a, "--state=", 8) == 0)
+		w->state = a + 8;
 }
 
 static bool read_words(struct words *w, int argc, char **argv)
@@ -130,6 +143,7 @@ static bool read_words(struct words *w, int argc, char **argv)
 		} else if (strcmp(a, "--version") == 0 && !w->command) {
 			w->version = true;
 		} else {
+			find_state(w, a, argv[i + 1]);
 			add_arg(w, a);
 		}
 	}
@@ -215,24 +229,29 @@ static int run_listed(const struct app_paths *p, const struct commands *l, const
 	if (!c->here && !profile)
 		return no_profile(w->command);
 	char *request = make_request(w, profile);
-	int status = c->here ? app_here(p, w->command, request)
+	int status = c->here ? app_here(p, w->command, request, c->keeps ? w->state : NULL)
 			     : app_host(p, profile, w->command, request);
 	free(request);
 	return status;
+}
+
+/* cosell run [DIR] */
+static int run(const struct app_paths *p, const struct words *w)
+{
+	if (w->nargs > 1 || (w->nargs == 1 && (w->profile || w->first[0] == '-'))) {
+		fprintf(stderr, "cosell run: takes one folder (or --profile DIR), nothing else\n");
+		return 2;
+	}
+	const char *profile = w->nargs == 1 ? w->first : find_profile(w);
+	return profile ? app_serve(p, profile) : no_profile("run");
 }
 
 static int dispatch(const struct app_paths *p, const struct words *w)
 {
 	struct commands l;
 	struct err e;
-	if (w->command && strcmp(w->command, "run") == 0 && !w->help) {
-		const char *profile = find_profile(w);
-		if (w->args.len) {
-			fprintf(stderr, "cosell run: takes --profile DIR and nothing else\n");
-			return 2;
-		}
-		return profile ? app_serve(p, profile) : no_profile("run");
-	}
+	if (w->command && strcmp(w->command, "run") == 0 && !w->help)
+		return run(p, w);
 	if (!list_commands(p, &l, &e)) {
 		fprintf(stderr, "cosell: %s\n", e.text);
 		return 1;

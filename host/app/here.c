@@ -1,6 +1,6 @@
 /*
- * A command that runs here: its own loop and Lua state, throw-away rows (or those of
- * COSELL_SIM_STATE), no profile unless it loads one.
+ * A command that runs here: its own loop and Lua state, throw-away rows (or those of a file that is
+ * named), no profile unless it loads one.
  *
  * Owns what such a command may have beyond a host's: files, children, listeners, loopback requests.
  */
@@ -19,6 +19,7 @@
 struct here {
 	struct process p;
 	const struct app_paths *paths;
+	const char *state;
 	struct db *db;
 	struct vm *vm;
 	struct services services;
@@ -93,8 +94,7 @@ static bool on_load(void *ctx, const char *dir,
 
 static bool open_rows(struct here *h, struct err *e)
 {
-	const char *state = getenv("COSELL_SIM_STATE");
-	h->db = db_open(state && *state ? state : ":memory:", &h->p.world, e);
+	h->db = db_open(h->state ? h->state : ":memory:", &h->p.world, e);
 	if (!h->db)
 		return false;
 	struct services *s = &h->services;
@@ -205,9 +205,10 @@ static bool run(struct here *h, const char *name, const char *request, struct er
 	return ok;
 }
 
-int app_here(const struct app_paths *paths, const char *name, const char *request)
+int app_here(const struct app_paths *paths, const char *name, const char *request,
+	     const char *state)
 {
-	struct here h = {.paths = paths};
+	struct here h = {.paths = paths, .state = state};
 	struct err e;
 	bool ok = process_open(&h.p, on_stop, NULL, &h, &e);
 	if (ok) {

@@ -2,8 +2,8 @@
  * Commands, from C's side.
  *
  * Owns the vm in which they are listed and the record of each that runs.  Reads of a command only
- * `help`, `usage`, `where` and whether it has `run`.  Knows none of them by name, and does nothing
- * with what they say but pass it on.
+ * `help`, `usage`, `where`, `keeps` and whether it has `run`.  Knows none of them by name, and does
+ * nothing with what they say but pass it on.
  */
 #include "script/commands.h"
 
@@ -44,6 +44,8 @@ static int l_read(lua_State *L)
 	if (lua_getfield(L, -1, "where") == LUA_TSTRING)
 		r->out->here = strcmp(lua_tostring(L, -1), "here") == 0;
 	r->runs = lua_getfield(L, -2, "run") != LUA_TNIL;
+	lua_getfield(L, -3, "keeps");
+	r->out->keeps = lua_toboolean(L, -1);
 	return 0;
 }
 

@@ -12,6 +12,7 @@ struct commands_one {
 	char *name;
 	char *help, *usage; /* may be NULL */
 	bool here;          /* runs in the caller's folder, needs no state */
+	bool keeps;         /* and may keep its rows in a file: --state FILE */
 };
 
 struct commands {

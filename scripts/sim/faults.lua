@@ -7,6 +7,9 @@ local M = {}
 local KEYS = {
   method = tostring, path = tostring, drop = tostring, status = tonumber, retry_after = tostring,
   delay_ms = tonumber, count = tonumber, skip = tonumber, limit = tonumber, body = tostring,
+  always = tostring, -- no count: until it is lifted
+  cut = tostring, -- the answer ends in its middle
+  name = tostring, -- of the named fault (fault_names) that the row belongs to
 }
 
 local BODY = '{"error":{"code":"serviceNotAvailable","message":"injected fault"}}'
@@ -54,12 +57,20 @@ function M.new(now)
   --- The fault that meets this request, or nil.
   function set.find(service, method, path)
     for _, f in ipairs(list) do
-      if matches(f, service, method, path) then
+      if not f.cut and matches(f, service, method, path) then
         local found
         if f.limit then found = throttled(f, now()) else found = used(f) end
         if found then return found end
       end
     end
+  end
+
+  --- Whether the answer to this request is cut short.
+  function set.cuts(service, method, path)
+    for _, f in ipairs(list) do
+      if f.cut and matches(f, service, method, path) and used(f) then return true end
+    end
+    return false
   end
 
   --- Adds a row from texts. `service` is tokens, partner or crm.
@@ -79,15 +90,25 @@ function M.new(now)
     if f.drop and f.drop ~= "before" and f.drop ~= "after" then
       return nil, "drop is before or after"
     end
-    if not (f.drop or f.status or f.delay_ms or f.limit) then
-      return nil, "one of drop, status, delay_ms, limit is needed"
+    if not (f.drop or f.status or f.delay_ms or f.limit or f.cut) then
+      return nil, "one of drop, status, delay_ms, limit, cut is needed"
     end
-    if not f.limit and not f.count and not f.delay_ms then f.count = 1 end
+    if not (f.limit or f.count or f.delay_ms or f.always) then f.count = 1 end
     list[#list + 1] = f
     return true
   end
 
   function set.clear() list = {} end
+
+  --- Takes the rows of a named fault away.
+  function set.remove(name)
+    local kept = {}
+    for _, f in ipairs(list) do
+      if f.name ~= name then kept[#kept + 1] = f end
+    end
+    list = kept
+  end
+
   function set.list() return list end
   return set
 end

@@ -55,8 +55,8 @@ end
 
 local function prepared(deals)
   local s = kit.new { host = false, edit = quiet,
-    sim_args = { "--deals", tostring(deals), "--linked", "--portal", PORTAL },
-    sim_env = { COSELL_SIM_STATE = host.file.tempdir() .. "/rows" } } -- not in memory
+    sim_args = { "--deals", tostring(deals), "--linked", "--portal", PORTAL,
+      "--state", host.file.tempdir() .. "/rows" } } -- not in memory
   linked(s, deals)
   change(s, deals)
   s:fault("crm", { limit = NEVER })

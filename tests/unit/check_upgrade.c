@@ -52,26 +52,42 @@ static const char *const tables[] = {"link",        "alias",          "base",
 				     "run",         "secret",         "doc",
 				     "doc_counter", "sqlite_sequence"};
 
+/* A statement is known by where its text lies: the first text that reads so, for good. */
+static const char *kept(char *text)
+{
+	static char *all[64];
+	size_t i = 0;
+	while (i < sizeof(all) / sizeof(*all) && all[i] && strcmp(all[i], text) != 0) {
+		i++;
+	}
+	if (i == sizeof(all) / sizeof(*all)) {
+		abort();
+	}
+	if (all[i]) {
+		free(text);
+	} else {
+		all[i] = text;
+	}
+	return all[i];
+}
+
 /* All rows of the tables that every version has, as one text; only the columns of version 1. */
 static char *all_rows(struct db *d)
 {
 	struct buf b = {0};
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
-		char *ask_names =
-			xasprintf("select group_concat('quote(' || name || ')', '||'';''||') from "
-				  "pragma_table_info('%s') where name <> 'stage'",
-				  tables[i]);
-		char *names = ask(d, ask_names);
-		char *ask_rows = xasprintf(
-			"select coalesce(group_concat(r, '|'), '') from (select %s as r from %s "
-			"order by 1)",
-			names, tables[i]);
-		char *got = ask(d, ask_rows);
+		char *names = ask(
+			d, kept(xasprintf(
+				   "select group_concat('quote(' || name || ')', '||'';''||') from "
+				   "pragma_table_info('%s') where name <> 'stage'",
+				   tables[i])));
+		char *got = ask(d, kept(xasprintf("select coalesce(group_concat(r, '|'), '') from "
+						  "(select %s as r from %s order by 1)",
+						  names, tables[i])));
 		CHECK(got != NULL);
 		buf_addf(&b, "%s: %s\n", tables[i], got ? got : "");
 		free(got);
 		free(names);
-		/* the texts name their statements: they live as long as these */
 	}
 	return buf_take(&b);
 }

@@ -79,6 +79,7 @@ static inline struct fault_shadow *fault_shadow(const char *path)
 		abort();
 	}
 	struct fault_shadow *s = &fault.files[fault.nfiles++];
+	free(s->path); /* of a file that was forgotten */
 	s->path = xstrdup(path);
 	return s;
 }
