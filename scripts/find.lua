@@ -17,9 +17,8 @@ local TABLES = { "opportunity", "lead" }
 ---@field link Link
 ---@field name string  for people; never empty
 
----Every link there is, a page at a time; other work goes on between two pages.  (suspends)
----@return fun(): integer|nil, Link
-function M.all()
+-- Every link there is, a page at a time; other work goes on between two pages.
+local function every()
   local page, i = nil, 0
   return function()
     i = i + 1
@@ -34,6 +33,19 @@ function M.all()
       return row.id, row.doc
     end
     return nil
+  end
+end
+
+---Every link that is a deal's.  (suspends)
+---@return fun(): integer|nil, Link
+function M.all()
+  local each = every()
+  return function()
+    local id, link
+    repeat
+      id, link = each()
+    until not id or not links.is_joined(link)
+    return id, link
   end
 end
 

@@ -6,9 +6,10 @@ local M = {}
 
 ---@class Link
 ---@field id integer
----@field state "open"|"suspended"|"deleted"|"gone"|"found"|"foreign"  why it is at rest, if it is:
+---@field state "open"|"suspended"|"deleted"|"gone"|"found"|"foreign"|"joined"  why it is at rest:
 ---  suspended: Sync is off; deleted: the row is gone, a tombstone; gone: the referral is; found: on
----  both sides, but not made or adopted by this state (rule 14); foreign: another CRM's deal
+---  both sides, but not made or adopted by this state (rule 14); foreign: another CRM's deal;
+---  joined: another link took it over
 ---@field name string|nil  the deal's, as read last
 ---@field crm {table: string, id: string, tag: string|nil}|nil
 ---@field engagement string|nil
@@ -38,12 +39,21 @@ local function row_key(crm_table, id)
   return crm_table .. "/" .. id:lower()
 end
 
+-- What is left of a link that another took over: nobody's any more.
+local JOINED = "joined"
+
+---Whether another link took this one over.
+function M.is_joined(link)
+  return link.state == JOINED
+end
+
 ---@return Link|nil
 function M.get(id)
   local link = host.store.link_get(id)
-  if link then
-    link.id = id
+  if not link or M.is_joined(link) then
+    return nil
   end
+  link.id = id
   return link
 end
 
@@ -51,9 +61,21 @@ end
 -- not come back.
 local OTHERS = { "polled", "orders", "removed" }
 
+-- A referral that another link's turn has given to it meanwhile: a turn knows no way to lose one.
+local function keep_given(link, now)
+  if now.engagement and not link.engagement then
+    link.engagement, link.ours, link.theirs, link.state =
+      now.engagement, now.ours, now.theirs, now.state
+  end
+end
+
 ---Saves a link as a turn holds it.
 function M.save(link)
   local id, now = link.id, host.store.link_get(link.id) or {}
+  if M.is_joined(now) then
+    return true
+  end
+  keep_given(link, now)
   for _, name in ipairs(OTHERS) do
     link[name] = now[name]
   end
@@ -193,8 +215,8 @@ end
 function M.absorb(link, other)
   host.store.alias_move(other.id, link.id)
   link.engagement, link.ours, link.theirs = other.engagement, other.ours, other.theirs
-  other.state, other.engagement, other.ours, other.theirs = "deleted", nil, nil, nil
-  M.save(other)
+  other.engagement, other.ours, other.theirs = nil, nil, nil
+  host.store.link_set(other.id, { state = JOINED })
 end
 
 -- Which copy of an engagement is ours: not Microsoft's, and of our own organisation once known.

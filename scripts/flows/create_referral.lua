@@ -229,6 +229,8 @@ local function make_ours(link, deal, crm)
   local ok, err = links.keep(link)
   if not ok then
     return nil, err
+  elseif link.engagement then
+    return nil, { kind = "conflict", text = "the referral of this row was just found" }
   end
   return partner_center.create(M.body(deal))
 end

@@ -16,7 +16,7 @@ local OVERLAP_MS = 2 * 60 * 1000
 -- The member that stands in this row as we wrote or read it, in the base, or in what is being sent
 -- right now: then it is no news.
 local function agreed(link, row)
-  local doc = links.get(link)
+  local doc = links.get(link) or {}
   local intent = doc.intent and doc.intent.partner
   local base = host.store.base_get(link, "crm") or (intent and intent.crm)
   for _, item in ipairs(base and base.solutions or {}) do
@@ -64,7 +64,7 @@ local function keep_deleted(id, wake)
   end
   host.store.mark_set("solution:" .. id, nil)
   local doc = links.get(link)
-  if agreed(link, id) or doc.waits or not doc.engagement then -- held, or just being sent
+  if doc and (agreed(link, id) or doc.waits or not doc.engagement) then -- held, or being sent
     wake(link)
   end
 end

@@ -34,7 +34,7 @@ local SEEN = {
   { "export COSELL_PROFILE=~/practice" },
   { "cosell status", "9 found", exit = 0 },
   { "cosell sim show", "20 deals, " },
-  { "cosell sync --all --apply", "are being looked at" },
+  { "cosell sync --all --apply", "9 deals are being looked at" },
   { 'cosell sim act portal create name="New press line" value=48000 currency=EUR',
     '"New press line": made in the portal' },
   { 'cosell sim show "new press line"', "yes ✔  open  48,000 EUR  active  48,000 EUR" },
