@@ -1,4 +1,4 @@
--- Two links for one deal become one, also where a turn of either is waiting for an answer meanwhile.
+-- Two links for one deal become one, also where a turn of either waits for an answer meanwhile.
 local find = require "find"
 local links = require "links"
 
@@ -31,8 +31,8 @@ return function(t)
     turn.name = "Harbour"
     assert(links.keep(turn))
     local now = links.get(here.id)
-    t.eq({ now.engagement, now.ours.id, now.state, now.name },
-      { ENGAGEMENT, REFERRAL, "found", "Harbour" })
+    t.eq({ now.engagement, now.ours, now.state, now.name },
+      { ENGAGEMENT, { id = REFERRAL }, "found", "Harbour" })
     t.eq(turn.engagement, ENGAGEMENT, "the turn is told")
     forget(there, here)
   end)
