@@ -178,7 +178,8 @@ end
 ---Whether the CRM's changes were read from this time on or later.
 ---@param ms integer
 function M.deletions_known(ms)
-  return (math.tointeger(tonumber(host.store.mark_get(READ))) or 0) >= ms
+  local began, now = math.tointeger(tonumber(host.store.mark_get(READ))) or 0, host.now_ms()
+  return began >= math.min(ms, now) and began <= now -- else the clock was put back since
 end
 
 ---Makes a link from what is known; the caller has looked for its keys in this very step.

@@ -229,7 +229,9 @@ local function make_ours(link, deal, crm)
   local ok, err = links.keep(link)
   if not ok then
     return nil, err
-  elseif link.engagement then
+  elseif link.engagement then -- given to it in this very moment
+    link.intent = nil
+    links.keep(link)
     return nil, { kind = "conflict", text = "the referral of this row was just found" }
   end
   return partner_center.create(M.body(deal))
