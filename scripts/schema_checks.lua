@@ -9,7 +9,7 @@ end
 
 -- An address -> scheme, host (with its brackets), path, or nil
 local function parts_of(url)
-  local scheme, rest = url:match("^(https?)://([^%s@?#]+)$")
+  local scheme, rest = url:match("^(https?)://([^%s%c@?#]+)$")
   if not scheme then return nil end
   local name, after = rest:match("^(%[[%x:.]+%])(.*)$")
   if not name then name, after = rest:match("^([%w.-]+)(.*)$") end
