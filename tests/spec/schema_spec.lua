@@ -153,7 +153,7 @@ local WRONG = {
   { "crm.url", function(p) p.crm.url = "http://north.example" end, "https://" },
   { "crm.url", function(p) p.crm.url = "https://north.example/path" end, "without a path" },
   { "crm.url", function(p) p.crm.url = "https://u@north.example" end, "an address" },
-  { "crm.url", function(p) p.crm.url = "https://north.example/\x7f" end, "an address" },
+  { "crm.token_url", function(p) p.crm.token_url = "https://login.example/\x7f" end, "an address" },
   { "crm.secret", function(p) p.crm.secret = "hunter2" end, "must not hold the secret" },
   { "crm.secret", function(p) p.crm.secret = { env = "A", file = "b" } end, "a reference" },
   { "crm.in_flight", function(p) p.crm.in_flight = 0 end, "at least 1" },
