@@ -72,6 +72,14 @@ static char *run(struct loop *l, const char *line, int channel, const char *cons
 	return buf_take(&out);
 }
 
+/* Under valgrind it starts all the same, and fails later: then it is ended here. */
+static bool starts_not(struct loop *l, const struct child_spec *spec, struct err *e)
+{
+	struct child *c = child_start(l, spec, on_ended, NULL, e);
+	child_free(c);
+	return c == NULL;
+}
+
 void check_child(void)
 {
 	CASE ("child_end_is_told_with_its_status_and_output") {
@@ -202,14 +210,14 @@ void check_child(void)
 		const char *argv[] = {"x", NULL};
 		struct child_spec spec = {
 			.path = "/nowhere/x", .argv = argv, .channel = -1, .out = -1};
-		CHECK(child_start(l, &spec, on_ended, NULL, &e) == NULL);
+		CHECK(starts_not(l, &spec, &e));
 		CHECK_INT(e.kind, ERR_CONFIG);
 		CHECK(strstr(e.text, "/nowhere/x") != NULL);
 		spec.path = "bin/sh";
-		CHECK(child_start(l, &spec, on_ended, NULL, &e) == NULL);
+		CHECK(starts_not(l, &spec, &e));
 		spec.path = "/bin/sh";
 		spec.dir = "/nowhere";
-		CHECK(child_start(l, &spec, on_ended, NULL, &e) == NULL);
+		CHECK(starts_not(l, &spec, &e));
 		CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
 		loop_free(l);
 	}

@@ -244,9 +244,10 @@ static void try_one(const struct runaway *r)
 
 static int try_file(const char *path)
 {
+	static char *text; /* a CASE never comes back, and its end is asked what is lost */
 	struct runaway r;
 	int count = 0;
-	char *text = slurp(path);
+	text = slurp(path);
 	const char *at = strstr(text, "== ");
 	for (; at != NULL && next_runaway(&at, &r); count++) {
 		char name[sizeof(r.name) + 40]; /* not of the heap: a CASE never comes back */
