@@ -127,6 +127,7 @@ local function with_deals(size)
   local s = kit.new { host = false,
     sim_args = { "--deals", tostring(size), "--linked", "--portal", PORTAL } }
   return place.with(s, function()
+    s:set("crm_limit_requests", 0)
     local bearer, out = signed_in(s), {}
     local at = { delta = delta_path(s, bearer.crm),
       time = text.iso(host.now_ms() + 3600000) }
