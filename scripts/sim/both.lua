@@ -5,10 +5,10 @@ local dates = require "sim.dates"
 local fields = require "fields"
 local rows = require "sim.partner_rows"
 local schema = require "sim.crm_schema"
+local stored = require "sim.stored"
 
 local M = {}
 
-local PART = 500
 local TABLES = { "opportunity", "lead" }
 local IDENTIFIER = "msft_microsoftpartnercenterreferralidentifier"
 
@@ -69,15 +69,9 @@ end
 -- ---- Both ----
 
 local function each(collection, fn)
-  local after
-  repeat
-    local part = host.docs.find(collection, { after = after, most = PART })
-    for _, r in ipairs(part) do
-      after = r.id
-      fn(r.body)
-    end
+  stored.each(collection, function(r) fn(r.body) end, function()
     host.sleep(0) -- others may ask meanwhile
-  until #part < PART
+  end)
 end
 
 -- Every row of the CRM by its id, and by the referral that it names.

@@ -7,13 +7,13 @@ local fault_names = require "sim.fault_names"
 local organization = require("sim.partner_rows").organization
 local people = require "sim.people"
 local profile = require "sim.profile"
+local stored = require "sim.stored"
 local switches = require "sim.switches"
 local nearest = require("text").nearest
 local tokens = require "sim.tokens"
 
 local M = {}
 
-local PART = 500
 local MOST_TRACED = 1000
 
 -- "k=v" words by name ("a.b=v" inside a), the others in order.
@@ -64,13 +64,10 @@ local function act(self, words)
   return json.pretty(result) .. "\n", 0
 end
 
--- The bodies of a collection, read in parts: one text holds only so many.
+-- The bodies of a collection.
 local function all_of(collection)
-  local out, after = json.array {}, nil
-  repeat
-    local part = host.docs.find(collection, { after = after, most = PART })
-    for _, row in ipairs(part) do out[#out + 1], after = row.body, row.id end
-  until #part < PART
+  local out = json.array {}
+  stored.each(collection, function(row) out[#out + 1] = row.body end)
   return out
 end
 

@@ -5,10 +5,10 @@
 local define = require("sim.crm_define")
 local schema = require("sim.crm_schema")
 local store = require("sim.crm_store")
+local stored = require("sim.stored")
 
 local M = {}
 
-local PART = 500
 local NAMES = { "crm_key", "crm_privilege", "crm_state", "crm_lock", "crm_refusal", "crm_moment",
   "crm_secret" }
 local DEFINED = "crm_defined" -- what clients defined: it says which tables there are
@@ -27,20 +27,9 @@ local function collections()
   return out
 end
 
-local function each(collection, fn)
-  local after
-  repeat
-    local part = host.docs.find(collection, { after = after, most = PART })
-    for _, r in ipairs(part) do
-      after = r.id
-      fn(r)
-    end
-  until #part < PART
-end
-
 local function empty(collection)
   local ids = {}
-  each(collection, function(r) ids[#ids + 1] = r.id end)
+  stored.each(collection, function(r) ids[#ids + 1] = r.id end)
   for _, id in ipairs(ids) do host.docs.drop(collection, id) end
 end
 
@@ -54,7 +43,7 @@ function M.save(name)
   for _, c in ipairs(list) do
     local to = aside(name, c.name)
     empty(to)
-    each(c.name, function(r)
+    stored.each(c.name, function(r)
       host.docs.put(to, r.id, { version = store.version(r.tag), body = r.body })
       rows = rows + 1
     end)
@@ -65,7 +54,7 @@ end
 
 local function put_back(name, c)
   empty(c.name)
-  each(aside(name, c.name), function(r)
+  stored.each(aside(name, c.name), function(r)
     local body = r.body.body
     host.docs.put(c.name, r.id, body, c.keys and c.keys(body), store.tag(r.body.version))
   end)

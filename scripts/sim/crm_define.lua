@@ -6,6 +6,7 @@
 local C = require("sim.crm_columns")
 local schema = require("sim.crm_schema")
 local store = require("sim.crm_store")
+local stored = require("sim.stored")
 
 local M = {}
 
@@ -162,22 +163,11 @@ end
 
 -- ---- The log ----
 
-local function each(fn)
-  local after
-  repeat
-    local part = host.docs.find(LOG, { after = after, most = PART })
-    for _, r in ipairs(part) do
-      after = r.id
-      fn(r)
-    end
-  until #part < PART
-end
-
 --- Makes the present world from the log; to be called whenever the stored log may be another.
 function M.open()
   schema.ship(schema)
   last = 0
-  each(function(r)
+  stored.each(LOG, function(r)
     last = math.tointeger(tonumber(r.id))
     APPLY[r.body.op](schema, r.body)
   end)
@@ -186,27 +176,17 @@ end
 
 -- The rows of a table get their keys anew, tags and all as they were.
 local function reindex(t)
-  local after
-  repeat
-    local part = host.docs.find(store.collection(t), { after = after, most = PART })
-    for _, r in ipairs(part) do
-      after = r.id
-      host.docs.put(store.collection(t), r.id, r.body, store.keys(t, r.body), r.tag)
-    end
-  until #part < PART
+  stored.each(store.collection(t), function(r)
+    host.docs.put(store.collection(t), r.id, r.body, store.keys(t, r.body), r.tag)
+  end)
 end
 
 -- What stood in a column that is gone must not come back with a namesake.
 local function forget_values(t, reads)
-  local after
-  repeat
-    local part = host.docs.find(store.collection(t), { after = after, most = PART })
-    for _, r in ipairs(part) do
-      after = r.id
-      for _, read in ipairs(reads) do r.body[read] = nil end
-      host.docs.put(store.collection(t), r.id, r.body, store.keys(t, r.body), r.tag)
-    end
-  until #part < PART
+  stored.each(store.collection(t), function(r)
+    for _, read in ipairs(reads) do r.body[read] = nil end
+    host.docs.put(store.collection(t), r.id, r.body, store.keys(t, r.body), r.tag)
+  end)
 end
 
 local function forget_rows(t)
@@ -244,10 +224,10 @@ end
 --- defined since.
 function M.as_of(ms)
   local late = false
-  each(function(r) late = late or r.body.at > ms end)
+  stored.each(LOG, function(r) late = late or r.body.at > ms end)
   if not late then return schema end
   local past = schema.ship({})
-  each(function(r)
+  stored.each(LOG, function(r)
     if r.body.at <= ms then APPLY[r.body.op](past, r.body) end
   end)
   schema.relate(past)
