@@ -371,12 +371,28 @@ local function build()
 end
 
 local cached
+local learning -- since when a task asks the services
+
+local PATIENCE_MS, LOOK_MS = 10000, 20
+
+-- Many deals are due at a start: one of them asks, the others wait for what it learns, though not
+-- for one that was ended on the way.
+local function another_learns()
+  local since = learning and host.now_ms() - learning
+  return not cached and since and since >= 0 and since < PATIENCE_MS
+end
 
 ---The facts; asks the services the first time in a generation (pages, not counted as calls).
+---(suspends)
 ---@return table|nil, table|nil
 function M.get()
+  while another_learns() do
+    host.sleep(LOOK_MS)
+  end
   if not cached then
+    learning = host.now_ms()
     local facts, err = build()
+    learning = nil
     if not facts then
       return nil, err
     end

@@ -7,6 +7,16 @@ local schema = require("sim.crm_schema")
 local M = {}
 local LANGUAGE = 1033
 
+-- What was made of a table: until its views are computed anew, its `order` is another.
+local made = setmetatable({}, { __mode = "k" })
+
+local function once(t, what, make)
+  local of = made[t.order] or {}
+  made[t.order] = of
+  of[what] = of[what] or make()
+  return of[what]
+end
+
 -- ---- Labels ----
 
 --- A label: text, or a list of { Label=, LanguageCode= }.
@@ -223,9 +233,11 @@ end
 local CHILDREN = {}
 
 function CHILDREN.Attributes(world, t)
-  local out = {}
-  for i, name in ipairs(t.order) do out[i] = M.attribute(world, t, t.columns[name]) end
-  return out
+  return once(t, "attributes", function()
+    local out = {}
+    for i, name in ipairs(t.order) do out[i] = M.attribute(world, t, t.columns[name]) end
+    return out
+  end)
 end
 
 local function referencing(world, t)
@@ -300,7 +312,7 @@ end
 
 --- A table with what its $expand may name.
 function M.definition(world, t)
-  local all = about(t)
+  local all = once(t, "about", function() return about(t) end)
   local item = { kind = "EntityMetadata", base = all, all = all, expand = {}, table = t }
   for name, make in pairs(CHILDREN) do
     item.expand[name] = function() return make(world, t) end
