@@ -12,6 +12,7 @@
 #   make bench-sim   how fast the practice environment is
 #   make plants   ten errors in the practice environment, each caught (SEED=n; ONLY=all, ONLY=7.12)
 #   make format   let clang-format decide
+#   make docs     write the tables of mappings/README.md anew
 #
 # Switches: V=1 (show commands), SAN=address,undefined (sanitised test build), ONLY=name (one test)
 
@@ -59,7 +60,7 @@ F := build/fuzz
 FUZZ_FLAGS = -std=c11 $(WARN) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 CHECKS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
-.PHONY: all run test test-clients test-matrix lint format bench bench-sim fuzz valgrind mutants plants install clean deps deps-lint check-deps
+.PHONY: all docs run test test-clients test-matrix lint format bench bench-sim fuzz valgrind mutants plants install clean deps deps-lint check-deps
 all: $(B)/cosell $(B)/cosell-mapper $(B)/countries.lua
 
 # ---- what comes from Debian ----
@@ -150,6 +151,9 @@ test-matrix: deps
 	$(Q)tests/matrix/run $(T) $(if $(MINUTES),$(MINUTES),90) "$(ONLY)"
 
 # ---- care ----
+docs: $(T)/cosell $(T)/cosell-mapper $(B)/countries.lua
+	$(Q)COSELL_SCRIPTS=scripts COSELL_COMMANDS=tests $(T)/cosell docs
+
 lint: deps-lint
 	$(Q)tests/lint
 format:

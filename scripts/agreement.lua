@@ -149,7 +149,7 @@ function M.ours_alone(plan, partner)
     local name, sent = field.name, plan.to_partner[field.name]
     if sent == nil then
       partner[name] = plan.partner[name]
-    elseif field.path then
+    elseif field.path and not field.theirs then
       partner[name] = canonical.given(sent)
     end
   end

@@ -18,7 +18,7 @@ local text = require "text"
 
 local M = {}
 
-local FILES = { "details", "country", "deal_value" }
+local FILES = { "details", "country", "deal_value", "taxonomy" }
 local MARKS = { ok = "✔ ", failed = "✖ ", place = "front" }
 
 -- A setting and a file that say the same thing: both may, if they agree.
@@ -320,7 +320,8 @@ end
 function QUESTIONS.describe(self)
   return { api = contract.api, columns = self:columns(), fields = self:fields(),
     marks = self:marks(), status_reasons = self:find("details", "status_reasons") or {},
-    country = self:country(), deal_value = self:deal_value(), has = self:has() }
+    country = self:country(), deal_value = self:deal_value(), has = self:has(),
+    taxonomy = { roles = self:find("taxonomy", "roles"), areas = self:find("taxonomy", "areas") } }
 end
 
 QUESTIONS["account.match"] = function(self, q) return self:match("account.match", q) end

@@ -6,15 +6,27 @@ local text = require "text"
 
 local M = {}
 
+-- "SOL-1", "SOL-1 (2.00 at 150.00)"
+local function member(item)
+  local name = item.id or item.email
+  if not (item.price or item.quantity) then
+    return name
+  end
+  return ("%s (%s%s)"):format(name, item.quantity or "1",
+    item.price and " at " .. item.price or "")
+end
+
 local function shown(field, value)
   if value == nil or value == json.null then
     return "(empty)"
   elseif field.kind == "set" then
     local ids = {}
     for _, item in ipairs(value) do
-      ids[#ids + 1] = item.id or item.email
+      ids[#ids + 1] = member(item)
     end
     return #ids == 0 and "(none)" or table.concat(ids, ", ")
+  elseif field.kind == "record" then
+    return value.name or ("%s %s"):format(value.first_name or "", value.last_name or "")
   elseif field.kind == "flag" then
     return value and "Yes" or "No"
   end
@@ -37,7 +49,7 @@ function M.changes(changes, before)
 end
 
 local WHY = {
-  ["read-only"] = "%s can't change after creation: not sent",
+  ["read-only"] = "not sent: %s can't change after creation",
   fixed = "%s can't change any more: set back to Partner Center's",
   there = "%s: Microsoft has the deal already, nothing is asked of it",
   closed = "the deal is closed at Partner Center: its state stays as it is there",
@@ -52,7 +64,8 @@ function M.told(told, news)
   local out = {}
   for _, item in ipairs(told) do
     if news or item.why == "read-only" then
-      out[#out + 1] = WHY[item.why]:format(item.value or fields.by_name[item.field].label)
+      out[#out + 1] = WHY[item.why]:format(item.value or
+        fields.part_label(item.field, item.part))
     end
   end
   return table.concat(out, "; ")

@@ -2,6 +2,7 @@
 -- amounts as decimal text in the currency's precision, dates as YYYY-MM-DD, text unescaped, trimmed
 -- and without our marks, GUIDs in lower case, null and missing one.
 -- It must never write, ask a service, or know which side is right.
+local choices = require "choices"
 local fields = require "fields"
 local state = require "state"
 local text = require "text"
@@ -180,17 +181,46 @@ local function people(members)
   return out
 end
 
-local function partner_solutions(tags, precision)
-  local out = json.array {}
+-- Quantities may have fractions, whatever the currency.
+local function quantity(value)
+  return M.amount(value, 2)
+end
+
+-- What the CRM's rows have no column for does not travel.
+local function partner_solutions(tags, precision, facts)
+  local out, columns = json.array {}, facts.solutions or {}
   for _, s in ipairs(list(tags)) do
     if given(s.id) then
       out[#out + 1] = {
         id = tostring(s.id), name = M.text(s.name),
-        price = M.amount(s.price, precision), quantity = M.amount(s.quantity, 0),
+        price = columns.price and M.amount(s.price, precision),
+        quantity = columns.quantity and quantity(s.quantity),
       }
     end
   end
   return out
+end
+
+-- The entry of a type in a referral's list of attributes.
+local function attribute_of(attributes, kind)
+  for _, one in ipairs(list(attributes)) do
+    if type(one) == "table" and one.type == kind then
+      return given(one.id)
+    end
+  end
+  return nil
+end
+
+-- The choices of both sides' people, from the referral; the column of each may be missing.
+local function partner_choices(deal, ours, requirements, facts)
+  local attributes = (given(requirements.additionalRequirements) or {}).attributes
+  for _, field in ipairs(fields.rows) do
+    local raw = field.attribute and attribute_of(attributes, field.attribute)
+    deal[field.name] = raw and choices.from_partner(facts.choices, field.name, raw) or
+      deal[field.name]
+  end
+  deal.stage = choices.from_partner(facts.choices, "stage", ours.salesStage)
+  deal.cosell_type = deal.partner_role and "Services" or nil
 end
 
 local function customer_of(profile)
@@ -225,7 +255,7 @@ function M.from_partner(ours, theirs, facts)
   local tracking = theirs and given(theirs.trackingInfo) or {}
   local name = M.text(ours.name)
   local contacts = people((given(ours.customerProfile) or {}).team)
-  return {
+  local deal = {
     id = guid(ours.id), link = facts.referral_link(guid(ours.id)),
     crm_id = guid(ours.externalReferenceId),
     name = name and given(M.strip_marks(name, facts.marks)),
@@ -235,14 +265,16 @@ function M.from_partner(ours, theirs, facts)
     state = state.from_partner(ours.status, ours.substatus), reason = M.text(ours.statusReason),
     help = theirs and help ~= "Unknown" and help or nil,
     visible = consent.consentToShareReferralWithMicrosoftSellers == true,
-    solutions = partner_solutions(requirements.solutions, precision),
+    solutions = partner_solutions(requirements.solutions, precision, facts),
     microsoft_id = code(tracking.microsoftMsxId),
     microsoft_state = theirs and state.from_partner(theirs.status, theirs.substatus) or nil,
     customer = customer_of(given(ours.customerProfile) or {}),
     contact = contacts[1], team = people(ours.team),
     type = code(ours.type), qualification = code(ours.qualification),
-    campaign = code(ours.campaignId),
+    campaign = code(ours.campaignId), program = M.text(ours.referralProgram),
   }
+  partner_choices(deal, ours, requirements, facts)
+  return deal
 end
 
 local function crm_customer(account, facts)
@@ -254,7 +286,8 @@ local function crm_customer(account, facts)
     address_line2 = M.text(account.address1_line2), city = M.text(account.address1_city),
     state = M.text(account.address1_stateorprovince),
     postal_code = code(account.address1_postalcode),
-    country = facts.country_code(account), size = nil,
+    country = facts.country_code(account), size = choices.size_of(account.numberofemployees),
+    duns = facts.duns and code(account[facts.duns]) or nil,
   }
 end
 
@@ -287,27 +320,36 @@ function M.crm_columns(row, facts)
   local c = facts.columns
   local currency = facts.currency_code(row)
   local name = M.text(row[c.name])
-  return {
+  local deal = {
     id = guid(row[c.identifier]), link = code(row[c.link]), crm_id = guid(row[facts.key]),
     name = name and given(M.strip_marks(name, facts.marks)),
     value = M.amount(facts.value_of(row), facts.precision(currency)), currency = currency,
     closing_date = facts.date_of(row), notes = M.text(row[c.notes]),
     state = state.from_crm(row, facts), reason = facts.close_reason(row),
-    help = facts.help_code(row[c.help]), visible = row[c.visible] == true,
-    microsoft_id = code(row[c.microsoft_id]),
+    visible = row[c.visible] == true, microsoft_id = code(row[c.microsoft_id]),
+    campaign = c.campaign and code(row[c.campaign]), program = c.program and M.text(row[c.program]),
   }
+  for _, field in ipairs(choices.names) do
+    deal[field] = choices.from_crm(facts.choices, field, facts.choice(row, field))
+  end
+  return deal
+end
+
+---One row of a solution, as the list of a deal has it.
+---@param s {id: string, name: string|nil, row: string, price: any, quantity: any}
+---@param currency string|nil  of the deal
+function M.crm_solution(s, currency, facts)
+  return { id = s.id, name = s.name, row = s.row, quantity = quantity(s.quantity),
+    price = M.amount(s.price, facts.precision(currency)) }
 end
 
 ---The solutions of a CRM row, read with facts.expand.
 ---@param row table
 ---@param facts table
 function M.crm_solutions(row, facts)
-  local precision, out = facts.precision(facts.currency_code(row)), json.array {}
-  for _, s in ipairs(facts.solution_rows(row)) do
-    out[#out + 1] = {
-      id = s.id, name = s.name, row = s.row,
-      price = M.amount(s.price, precision), quantity = M.amount(s.quantity, 0),
-    }
+  local currency, out = facts.currency_code(row), json.array {}
+  for i, s in ipairs(facts.solution_rows(row)) do
+    out[i] = M.crm_solution(s, currency, facts)
   end
   return out
 end
@@ -325,23 +367,29 @@ end
 
 -- ---- Equality ----
 
-local function set_key(members, key)
-  local ids, seen = {}, {}
+-- What of a set's members is compared: the name of each, and what travels with it.
+local MEMBER = { solutions = { "id", "price", "quantity" }, team = { "email" } }
+
+local function set_key(members, names)
+  local keys, seen = {}, {}
   for _, item in ipairs(members or {}) do
-    local id = tostring(item[key]):lower()
-    ids[#ids + 1] = not seen[id] and id or nil
-    seen[id] = true
+    local parts = {}
+    for i, name in ipairs(names) do
+      parts[i] = tostring(item[name] or ""):lower()
+    end
+    keys[#keys + 1] = not seen[parts[1]] and table.concat(parts, " ") or nil
+    seen[parts[1]] = true
   end
-  table.sort(ids)
-  return table.concat(ids, "\n")
+  table.sort(keys)
+  return table.concat(keys, "\n")
 end
 
 ---Whether two canonical values of a field are the same.
 ---@param field Field
 function M.same(field, a, b)
   if field.kind == "set" then
-    local key = field.name == "team" and "email" or "id"
-    return set_key(a, key) == set_key(b, key)
+    local names = MEMBER[field.name]
+    return set_key(a, names) == set_key(b, names)
   elseif field.kind == "record" then
     return json.encode(a or {}) == json.encode(b or {})
   elseif field.kind == "code" and type(a) == "string" and type(b) == "string" then
@@ -356,7 +404,6 @@ function M.base(deal)
   for _, field in ipairs(fields.rows) do
     out[field.name] = deal[field.name]
   end
-  out.reason = deal.reason
   return out
 end
 

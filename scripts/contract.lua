@@ -246,13 +246,37 @@ local function data_status_reasons(value, report)
   end
 end
 
+-- A list of { label =, id =, and what stands below }.
+local function data_labels(value, report, below)
+  local problem = is_list(value)
+  if problem then return report(nil, problem .. " of { label = text }") end
+  local keys = below and { "label", "id", below } or { "label", "id" }
+  for i, row in ipairs(value) do
+    if type(row) ~= "table" then return report(i, "must be { label = text }") end
+    for _, key in ipairs(text.keys(row)) do
+      if one_of(key, keys) then report(i .. "." .. key, unknown_key(key, keys)) end
+    end
+    if is_text(row.label) then report(i, "label " .. is_text(row.label)) end
+    if row.id ~= nil and is_text(row.id) then report(i .. ".id", "id " .. is_text(row.id)) end
+    if below and row[below] ~= nil then
+      data_labels(row[below], function(key, bad)
+        report(("%d.%s%s"):format(i, below, key and "." .. key or ""), bad)
+      end)
+    end
+  end
+  return nil
+end
+
+local function data_roles(value, report) return data_labels(value, report) end
+local function data_areas(value, report) return data_labels(value, report, "plays") end
+
 local function data_api(value, report)
   if value ~= M.api then report(nil, ("this cosell knows api = %d"):format(M.api)) end
 end
 
 
 ---@class place
----@field file string    "details", "country", "deal_value"
+---@field file string    "details", "country", "deal_value", "taxonomy"
 ---@field place string   dotted path in the table that the file returns
 ---@field kind string    "function", "both" (it or constants), "data", "text", "text or function"
 ---@field args string[]|nil  what the function gets
@@ -275,6 +299,11 @@ end
 local function data(place, type_, checked, doc, example)
   return { file = "details", place = place, kind = "data", type = type_, data = checked, doc = doc,
     example = example }
+end
+
+local function list(place, checked, doc, example)
+  return { file = "taxonomy", place = place, kind = "data", type = "table", data = checked,
+    doc = doc, example = example }
 end
 
 local function small(file, place, kind, doc, example, args, answer)
@@ -356,6 +385,10 @@ M.places = {
   small("deal_value", "currency", "text",
     'the currency of that amount: "row", "base", or a column with a currency',
     'currency = "base"'),
+  list("roles", data_roles, "the partner's roles in a Services co-sell; id: what the API calls "
+    .. "it, if it is not the label", 'roles = { { label = "Solution design" } }'),
+  list("areas", data_areas, "solution areas, each with its plays",
+    'areas = { { label = "Security", plays = { { label = "Data Security" } } } }'),
 }
 
 --- The row of a place: M.at("details", "account.match")

@@ -261,6 +261,9 @@ local function held_at_first(turn, deal)
     held[#held + 1] = { text = line }
   end
   local names = microsoft_updates.unheard(deal, {})
+  for name, said in pairs(withhold.unknown_choices(deal, nil, turn.known)) do
+    names[#names + 1], held[#held + 1] = name, said
+  end
   local money = withhold.no_money(deal.value, deal.currency, turn.known)
   if money then
     held[#held + 1] = money

@@ -1,6 +1,7 @@
 -- What this CRM and this mapping are like: columns by role, options, currencies, the tables of
 -- solutions, what the mapping declares.  Learned once a generation, kept in memory.
 -- It names Dataverse columns so that deal.lua need not; it must never read or write a deal.
+local choices = require "choices"
 local dynamics = require "dynamics"
 local fields = require "fields"
 local lists = require "lists"
@@ -20,18 +21,26 @@ M.columns = {
   visible = "msft_microsoftpartnercenterreferralvisible",
   microsoft_id = "msft_microsoftcrmidentifier",
   audit = "msft_microsoftpartnercenterreferralsyncaudit",
+  cosell_type = "msft_coselltype", intent = "msft_customerpurchaseintent",
+  partner_role = "msft_partnerrole", solution_area = "msft_solutionarea",
+  solution_play = "msft_solutionplay", stage = "salesstage",
+  program = "msft_microsoftpartnercenterreferralprogram",
+  campaign = false, -- only if the profile names one
 }
 
 -- What else of a row is read, by table.
 local READ = {
   opportunity = { "statecode", "statuscode", "modifiedon", "originatingleadid" },
   account = { "name", "address1_line1", "address1_line2", "address1_city",
-    "address1_stateorprovince", "address1_postalcode", "statecode", "modifiedon" },
+    "address1_stateorprovince", "address1_postalcode", "numberofemployees", "statecode",
+    "modifiedon" },
   contact = { "firstname", "lastname", "emailaddress1", "telephone1", "mobilephone", "jobtitle",
     "modifiedon" },
   systemuser = { "firstname", "lastname", "internalemailaddress", "mobilephone",
     "address1_telephone1" },
 }
+
+local LOST = 2 -- of statecode
 
 local function config(message)
   return nil, { kind = "config", text = message }
@@ -44,20 +53,6 @@ local function column_like(columns, word)
     end
   end
   return nil
-end
-
--- The help choice: option value <-> Partner Center's code, by label.
-local function help_options(column)
-  local by_value, by_code = {}, {}
-  for _, option in ipairs(column and column.options or {}) do
-    for _, help in ipairs(fields.help) do
-      if text.trim(option.label):lower() == help.label:lower() then
-        by_value[option.value] = help.code
-        by_code[help.code] = option.value
-      end
-    end
-  end
-  return by_value, by_code
 end
 
 -- "UTC", "+09:00", "-0330" -> minutes
@@ -134,17 +129,28 @@ function Facts:country_code(account)
   return code ~= json.null and code or nil
 end
 
-function Facts:help_code(value)
-  return value and self.help_by_value[value] or nil
+-- What stands in the column of a choice, as it was read.
+function Facts:choice(row, field)
+  local column = self.columns[field]
+  local meta = column and self.meta.columns[column]
+  return meta and row[meta.type == "Lookup" and "_" .. column .. "_value" or column]
+end
+
+---A canonical choice as the column takes it; nil: the CRM has nothing that is called so.
+function Facts:choice_column(field, value, area)
+  return choices.to_crm(self.choices, field, value, area)
 end
 
 function Facts:status_word(status)
   return self.status_words[status or -1]
 end
 
+-- Why the row was closed: the mapping's words, else those of its status reason.
 function Facts:close_reason(row)
-  if not self.describe.has.close_reason or row.statecode == 0 then
+  if row.statecode == 0 or row.statecode == nil then
     return nil
+  elseif not self.describe.has.close_reason then
+    return row.statecode == LOST and self.status_labels[row.statuscode] or nil
   end
   local reason = ask { call = "close_reason", crm = row }.reason
   return reason ~= json.null and reason or nil
@@ -200,6 +206,12 @@ function Facts.customer_stamp(_, row)
   return table.concat(out, " ")
 end
 
+-- The same of the contact alone.
+function Facts.contact_stamp(_, row)
+  local contact = row.parentcontactid
+  return type(contact) == "table" and contact.modifiedon or nil
+end
+
 function Facts.referral_link(_, id)
   return id and (host.profile.portal_url .. id) or nil
 end
@@ -250,14 +262,32 @@ end
 local function expand_of(self, metas)
   local extra = self.describe.columns
   return table.concat({
-    expanded("parentaccountid", select_of(metas.account, READ.account, { self.country.field },
-      extra.account or {})),
+    expanded("parentaccountid", select_of(metas.account, READ.account,
+      { self.country.field, self.duns }, extra.account or {})),
     expanded("parentcontactid", select_of(metas.contact, READ.contact, extra.contact or {})),
     expanded("owninguser", READ.systemuser), expand_solutions(self),
   }, ",")
 end
 
+-- Role -> column; of what a CRM may lack only what it has, or what the profile names.
+local function columns_of(meta)
+  local out, given = {}, host.profile.columns
+  for role, column in pairs(M.columns) do
+    local field = fields.by_name[role]
+    local there = column and (meta.columns[column] or not (field and field.optional))
+    out[role] = given[role] or (there and column or nil)
+  end
+  return out
+end
+
 local function check_columns(self, meta)
+  for role in pairs(host.profile.columns) do
+    if M.columns[role] == nil then
+      local near = text.nearest(role, text.keys(M.columns))
+      return config(("columns.%s: there is no such role%s"):format(role,
+        near and "; did you mean `" .. near .. "`?" or ""))
+    end
+  end
   for role, column in pairs(self.columns) do
     if not meta.columns[column] then
       return config(("the CRM's opportunity has no column %s (%s): provision it, or set columns.%s")
@@ -265,6 +295,13 @@ local function check_columns(self, meta)
     end
   end
   return true
+end
+
+---The account's column with the DUNS number, if the setting names one that is there.
+---@param meta table  of the account
+function M.duns_column(meta)
+  local name = host.profile.settings.duns_field or ""
+  return meta.columns[name] and name or nil
 end
 
 local function deal_value_of(describe)
@@ -303,12 +340,10 @@ local function build()
     end
   end
   local meta = metas.opportunity
-  self.columns = {}
-  for role, column in pairs(M.columns) do
-    self.columns[role] = host.profile.columns[role] or column
-  end
+  self.columns = columns_of(meta)
   self.deal_value = deal_value_of(describe)
   self.country = describe.country
+  self.duns = M.duns_column(metas.account)
   self.marks = describe.marks or false -- those that are stripped, and those that are put in front
   self.marks_shown = host.profile.settings.display_check_mark ~= false and self.marks
   self.meta, self.metas, self.key = meta, metas, meta.id
@@ -338,9 +373,13 @@ local function build()
       return nil, err or { kind = "config", text = "the CRM's organisation has no base currency" }
     end
   end
-  self.help_by_value, self.help_by_code = help_options(meta.columns[self.columns.help])
-  self.status_words = {}
+  self.choices, err = choices.learn(self.columns, meta, describe.taxonomy)
+  if not self.choices then
+    return nil, err
+  end
+  self.status_words, self.status_labels = {}, {}
   for _, option in ipairs(meta.columns.statuscode.options or {}) do
+    self.status_labels[option.value] = option.label
     self.status_words[option.value] = (describe.status_reasons or {})[option.label]
   end
   local roles = {}
@@ -391,9 +430,11 @@ function M.get()
   end
   if not cached then
     learning = host.now_ms()
-    local facts, err = build()
+    local whole, facts, err = pcall(build)
     learning = nil
-    if not facts then
+    if not whole then
+      error(facts, 0)
+    elseif not facts then
       return nil, err
     end
     cached = facts

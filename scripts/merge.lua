@@ -34,16 +34,17 @@ local function equal(group, crm, partner)
   return true
 end
 
+local function by_id(list)
+  local out = {}
+  for _, item in ipairs(list or {}) do
+    out[tostring(item.id):lower()] = item
+  end
+  return out
+end
+
 -- Members of b that a's set lost or gained since base, applied to the other side's set.
 local function merge_set(mine, base, other)
-  local function index(list)
-    local out = {}
-    for _, item in ipairs(list or {}) do
-      out[tostring(item.id):lower()] = item
-    end
-    return out
-  end
-  local i_mine, i_base, i_other = index(mine), index(base), index(other)
+  local i_mine, i_base, i_other = by_id(mine), by_id(base), by_id(other)
   local out = json.array {}
   for _, item in ipairs(other or {}) do
     local id = tostring(item.id):lower()
@@ -81,20 +82,55 @@ local function one_way(plan, group, from, to, why)
   end
 end
 
-local function both_ways_set(plan, field, crm, partner, crm_base, partner_base)
-  local merged = merge_set(crm[field.name], crm_base[field.name], partner[field.name])
-  merged = merge_set(partner[field.name], partner_base[field.name], merged)
-  local probe = { name = field.name, kind = "set" }
-  if not canonical.same(probe, merged, partner[field.name]) then
-    send(plan, "to_partner", field, merged, "members come and go by themselves")
+-- A member as one side is to have it: its own, with what travels along where the other changed it
+-- since its base, and this side did not, or loses.
+local function member_of(field, one, was, there, there_was, loses)
+  local out = {}
+  for name, value in pairs(one) do
+    out[name] = value
   end
-  if not canonical.same(probe, merged, crm[field.name]) then
-    send(plan, "to_crm", field, merged, "members come and go by themselves")
+  for _, part in ipairs(field.parts) do
+    local name = part.name
+    local changed_there = name ~= "id" and there[name] ~= (there_was or there)[name]
+    if changed_there and (loses or one[name] == (was or one)[name]) then
+      out[name] = there[name]
+    end
+  end
+  return out
+end
+
+-- The members as one side is to have them.
+local function members(merged, field, own, own_base, other, other_base, loses)
+  local mine, was, theirs, theirs_was = by_id(own), by_id(own_base), by_id(other), by_id(other_base)
+  local out = json.array {}
+  for i, item in ipairs(merged) do
+    local id = tostring(item.id):lower()
+    local one, there = mine[id], theirs[id]
+    out[i] = one and there and member_of(field, one, was[id], there, theirs_was[id], loses) or
+      one or there or item
+  end
+  return out
+end
+
+local function both_ways_set(plan, field, crm, partner, crm_base, partner_base)
+  local name, why = field.name, "members come and go by themselves"
+  local merged = merge_set(crm[name], crm_base[name], partner[name])
+  merged = merge_set(partner[name], partner_base[name], merged)
+  local there = members(merged, field, partner[name], partner_base[name], crm[name],
+    crm_base[name], true)
+  local here = members(merged, field, crm[name], crm_base[name], partner[name],
+    partner_base[name], false)
+  if not canonical.same(field, there, partner[name]) then
+    send(plan, "to_partner", field, there, why)
+  end
+  if not canonical.same(field, here, crm[name]) then
+    send(plan, "to_crm", field, here, why)
   end
 end
 
--- Help and visibility only ever rise: once true or set they stay (rule 6).
-local function rise(plan, group, crm, partner)
+-- Help and visibility only ever rise: once true or set they stay (rule 6); who takes them back is
+-- told.
+local function rise(plan, group, crm, partner, crm_base)
   for _, field in ipairs(group.rows) do
     local c, p = crm[field.name], partner[field.name]
     if c and not p and field.name == "help" and partner.microsoft_state then
@@ -102,7 +138,11 @@ local function rise(plan, group, crm, partner)
     elseif c and not p then
       send(plan, "to_partner", field, c, MOVED.crm)
     elseif p and not c then
-      send(plan, "to_crm", field, p, MOVED.partner)
+      local taken_back = crm_base[field.name]
+      send(plan, "to_crm", field, p, taken_back and "it can't be taken back" or MOVED.partner)
+      if taken_back then
+        plan.told[#plan.told + 1] = { field = field.name, why = "fixed" }
+      end
     elseif c ~= p then
       -- a help code that was asked cannot be changed any more
       send(plan, "to_crm", field, p, "Partner Center's stays, once asked")
@@ -187,10 +227,27 @@ local function both_get(plan, group, value, why)
   one_way(plan, group, values, plan.partner, why)
 end
 
--- What is fixed at creation: a later edit in the CRM is told, nothing travels.
+-- What is fixed at creation: a later edit in the CRM is told, part by part; nothing travels.
 local function fixed(plan, group, crm, crm_base)
   local field = group.rows[1]
-  if crm_base[field.name] ~= nil and changed(group, crm, crm_base) then
+  local now, was = crm[field.name], crm_base[field.name]
+  if was == nil or not changed(group, crm, crm_base) then
+    return
+  end
+  if field.fixed == "sharing" and plan.partner.microsoft_state == nil then
+    if now then
+      send(plan, "to_partner", field, now, MOVED.crm)
+    end
+    return
+  end
+  local any = false
+  for _, part in ipairs(field.kind == "record" and field.parts or {}) do
+    if (now or {})[part.name] ~= was[part.name] then
+      any = true
+      plan.told[#plan.told + 1] = { field = field.name, part = part.name, why = "read-only" }
+    end
+  end
+  if not any then
     plan.told[#plan.told + 1] = { field = field.name, why = "read-only" }
   end
 end
@@ -205,7 +262,7 @@ local function merge_group(plan, group, crm, partner, crm_base, partner_base, re
   elseif first.kind == "set" then
     return both_ways_set(plan, first, crm, partner, crm_base, partner_base)
   elseif first.conflict == "rise" then
-    return rise(plan, group, crm, partner)
+    return rise(plan, group, crm, partner, crm_base)
   elseif first.to_partner == false or first.to_crm == false then
     -- owned by one side: the other is put right whatever it says (rule 8)
     local own = first.to_partner == false and partner or crm

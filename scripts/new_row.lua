@@ -5,6 +5,7 @@ local audit = require "audit"
 local canonical = require "canonical"
 local details = require "flows.details"
 local dynamics = require "dynamics"
+local fields = require "fields"
 local flow_table = require "flow_table"
 local links = require "links"
 local rows = require "row"
@@ -65,15 +66,17 @@ local function customer_changes(changes, deal, found, intent, known)
   return { account = account, contact = contact }
 end
 
-local FIRST = { "value", "currency", "closing_date", "notes", "help", "visible", "microsoft_id",
-  "id", "link" }
-
 local function row_values(deal, found, customer, lines, known)
   local first = {}
-  for _, name in ipairs(FIRST) do
-    first[name] = deal[name]
+  for _, field in ipairs(fields.rows) do
+    if field.to_crm then
+      first[field.name] = deal[field.name]
+    end
   end
   local v = rows.columns(first, known)
+  if known.deal_value.write == "estimatedvalue" then
+    v.isrevenuesystemcalculated = false -- on rows of ours alone: else it is the CRM's own sum
+  end
   v[known.columns.name] = audit.marked(deal.name or "(no name)", true, known.marks_shown,
     rows.name_max(known))
   v[known.columns.sync] = true

@@ -3,7 +3,10 @@
 -- (flows/helper.lua).  It must never send anything.
 local audit = require "audit"
 local brakes = require "brakes"
+local canonical = require "canonical"
+local choices = require "choices"
 local facts = require "facts"
+local fields = require "fields"
 
 local M = {}
 
@@ -16,9 +19,6 @@ end
 local COLUMN = {
   value = function(out, value, known)
     out[known.deal_value.write] = value
-    if known.deal_value.write == "estimatedvalue" then
-      out.isrevenuesystemcalculated = false
-    end
   end,
   currency = function(out, code, known)
     local currency = known.currencies.by_code[code]
@@ -31,28 +31,42 @@ local COLUMN = {
     local max = known.meta.columns[column].max
     out[column] = value ~= json.null and audit.cut(value, max or 2000) or value
   end,
-  help = function(out, code, known)
-    out[known.columns.help] = known.help_by_code[code] or json.null
-  end,
   closing_date = function(out, date, known)
     out[known.columns.closing_date] = date ~= json.null and known.date_column(date) or date
   end,
 }
-for _, name in ipairs { "visible", "microsoft_id", "id", "link" } do
-  local role = name == "id" and "identifier" or name
+for _, name in ipairs { "visible", "microsoft_id", "id", "link", "campaign", "program" } do
+  local role = fields.by_name[name].crm
   COLUMN[name] = function(out, value, known)
-    out[known.columns[role]] = value
+    if known.columns[role] then
+      out[known.columns[role]] = value
+    end
   end
+end
+for _, name in ipairs(choices.names) do
+  COLUMN[name] = function(out, value, known, area)
+    if known.columns[name] then
+      out[known.columns[name]] = known.choice_column(name, value, area)
+    end
+  end
+end
+
+-- The solution area that a play stands under: the new one, else that of the row.
+local function area_of(values, row, known)
+  local area = canonical.given(values.solution_area)
+  return area or row and choices.from_crm(known.choices, "solution_area",
+    known.choice(row, "solution_area"))
 end
 
 ---Plain names and canonical values as columns; name, state and solutions have steps of their own.
 ---@param values table<string, any>
+---@param row table|nil  as it is, if it is there
 ---@return table
-function M.columns(values, known)
-  local out = {}
+function M.columns(values, known, row)
+  local out, area = {}, area_of(values, row, known)
   for name, value in pairs(values) do
     if COLUMN[name] then
-      COLUMN[name](out, value, known)
+      COLUMN[name](out, value, known, area)
     end
   end
   return out
@@ -73,33 +87,52 @@ end
 
 -- ---- Solutions ----
 
+-- What of a member stands in columns of its row.
+local function member_columns(values, item, known)
+  local s = known.solutions
+  if s.price then
+    values[s.price] = item.price
+  end
+  if s.quantity then
+    values[s.quantity] = item.quantity
+  end
+  return values
+end
+
 local function add_solution(changes, parent, item, known)
   local s = known.solutions
   local entry = facts.solution(known, item.id)
-  local values = {
-    [s.parent] = { table = known.table, id = parent },
-    [s.detail_lookup] = { table = s.detail, id = entry.row },
-    [s.name] = entry.name,
-  }
-  if s.price and item.price then
-    values[s.price] = item.price
+  changes[#changes + 1] = { op = "create", table = s.table, id = host.uuid(),
+    values = member_columns({
+      [s.parent] = { table = known.table, id = parent },
+      [s.detail_lookup] = { table = s.detail, id = entry.row },
+      [s.name] = entry.name,
+    }, item, known) }
+end
+
+local function change_solution(changes, item, there, known)
+  if item.price ~= there.price or item.quantity ~= there.quantity then
+    changes[#changes + 1] = { op = "update", table = known.solutions.table, id = there.row,
+      values = member_columns({}, { price = item.price or json.null,
+        quantity = item.quantity or json.null }, known) }
   end
-  if s.quantity and item.quantity then
-    values[s.quantity] = item.quantity
-  end
-  changes[#changes + 1] = { op = "create", table = s.table, id = host.uuid(), values = values }
 end
 
 ---The changes that make a row's solutions those wanted.
 ---@param changes table[]  they are added here
+---@param wanted table[]  canonical
+---@param present table[]  canonical, with the row of each
 function M.solution_changes(changes, parent, wanted, present, known)
   local there, stays = {}, {}
   for _, item in ipairs(present) do
     there[item.id:lower()] = item
   end
   for _, item in ipairs(wanted) do
-    stays[item.id:lower()] = true
-    if not there[item.id:lower()] then
+    local key = item.id:lower()
+    stays[key] = true
+    if there[key] then
+      change_solution(changes, item, there[key], known)
+    else
       add_solution(changes, parent, item, known)
     end
   end
@@ -126,6 +159,7 @@ end
 -- The row as it is after a write: what the next merge starts from.
 function M.take(turn, row)
   turn.row, turn.tag = row, row["@odata.etag"]
+  turn.link.contact_seen = turn.known.contact_stamp(row)
   turn.link.crm.tag = turn.tag
   brakes.said(turn.link, row[turn.known.columns.audit])
 end

@@ -33,6 +33,10 @@ M.rows = {
     text = "column of the account that holds the country",
   },
   {
+    name = "duns_field", type = "string", default = "",
+    text = "column of the account that holds its DUNS number; empty: none",
+  },
+  {
     name = "sync_leads", type = "boolean", default = true,
     original = "Sync co-sell opportunity",
     text = "bring leads in too; false is the original's Yes: only co-sell and pipeline deals",

@@ -120,7 +120,7 @@ local SOLUTIONS = { solutions = true }
 -- What a row is compared by, read with facts.compare_expand: all that can still be sent.
 local ROW = {}
 for _, field in ipairs(fields.rows) do
-  ROW[field.name] = field.kind ~= "record" and field.name ~= "team" or nil
+  ROW[field.name] = (field.to_crm == "update" or field.to_partner == "update") or nil
 end
 
 -- A known tag proves the row, but not the rows of its solutions.
@@ -172,7 +172,7 @@ end
 -- What the referral of ours says without Microsoft's copy.
 local OURS = {}
 for _, field in ipairs(fields.rows) do
-  OURS[field.name] = field.path ~= nil and field.by ~= "action" or field.name == "state" or nil
+  OURS[field.name] = field.path ~= nil and not field.theirs or nil
 end
 
 local function partner_row(s, referral, known)

@@ -3,6 +3,7 @@
 -- a change (plan.stays); else it counts as seen.
 -- Changes plans; it must never write or ask a service.
 local canonical = require "canonical"
+local choices = require "choices"
 local facts = require "facts"
 local fields = require "fields"
 local state = require "state"
@@ -61,7 +62,7 @@ local function hold_solutions(plan, known)
     return json.array {}
   end
   local kept, held = M.known_solutions(plan.to_crm.solutions, known)
-  local same = canonical.same({ name = "solutions", kind = "set" }, kept, plan.crm.solutions)
+  local same = canonical.same(fields.by_name.solutions, kept, plan.crm.solutions)
   plan.to_crm.solutions = not same and kept or nil
   return held
 end
@@ -120,16 +121,45 @@ function M.no_money(value, currency, known)
   return nil
 end
 
+---Choices for which the CRM has no option and no row; where it has not even the column they do not
+---travel, and nothing is said.
+---@param values table<string, any>  canonical
+---@param crm table|nil  the row's side, canonical
+---@return table<string, {field: string, text: string}>  by field
+function M.unknown_choices(values, crm, known)
+  local out = {}
+  local area = canonical.given(values.solution_area) or crm and crm.solution_area
+  for _, name in ipairs(choices.names) do
+    local value = canonical.given(values[name])
+    if value and known.columns[name] and known.choice_column(name, value, area) == nil then
+      local what = name == "help" and "Microsoft was asked for " .. value or
+        ("%s %s"):format(fields.by_name[name].label, value)
+      out[name] = { field = name, text = what .. (name == "help" and
+        ", which the CRM's column does not have: add it there" or
+        ": the CRM does not have it: add it there") }
+    end
+  end
+  return out
+end
+
+-- A field whose column this CRM lacks does not travel, nor is it missed.
+local function hold_columnless(plan, known)
+  for _, field in ipairs(fields.rows) do
+    if field.optional and not known.columns[field.crm] then
+      plan.to_crm[field.name] = nil
+    end
+  end
+end
+
 ---Values that the row can't hold, one by one.  (suspends)
 ---@param plan Plan
 ---@return {field: string, text: string}[]
 function M.unfit(plan, known)
+  hold_columnless(plan, known)
   local held = hold_solutions(plan, known)
-  local help = canonical.given(plan.to_crm.help)
-  if help and not known.help_by_code[help] then
-    plan.to_crm.help, plan.stays.partner.help = nil, true
-    held[#held + 1] = { field = "help", text = "Microsoft was asked for " .. help ..
-      ", which the CRM's column does not have: add it there" }
+  for name, said in pairs(M.unknown_choices(plan.to_crm, plan.crm, known)) do
+    plan.to_crm[name], plan.stays.partner[name] = nil, true
+    held[#held + 1] = said
   end
   if plan.to_crm.name == json.null then
     plan.to_crm.name = nil

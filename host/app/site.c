@@ -100,9 +100,10 @@ static bool open_rest(struct site *s, const struct profile *p, struct err *e)
 	bool ok = control_listen(s->control, path, look, s, e);
 	free(path);
 	int64_t n = 0;
-	if (!s->config.serve)
-		sched_stop(s->sched);
-	return ok && queue_release(s->queue, 0, &n, e);
+	if (s->config.serve)
+		return ok && queue_release(s->queue, 0, &n, e);
+	sched_stop(s->sched); /* who only looks writes nothing: a full disk can be looked at */
+	return ok;
 }
 
 /* ---- generations ---- */
@@ -148,6 +149,10 @@ static void on_status(void *ctx, struct buf *json)
 	struct err e;
 	if (!queue_stats(s->queue, &q, &e))
 		memset(&q, 0, sizeof(q)); /* the round is dead: nothing can be counted now */
+	if (!s->config.serve) { /* what a dead host had begun */
+		q.due += q.running;
+		q.running = 0;
+	}
 	buf_addf(json,
 		 "{\"version\":\"%s\",\"pid\":%d,\"serving\":%s,\"stopping\":%s,"
 		 "\"commands\":%zu,\"started_ms\":%lld,\"commits\":%llu,",

@@ -223,7 +223,8 @@ static bool fixture_entry(struct reader *r, const char *path, const char *name, 
 static bool profile_entry(struct reader *r, const char *path, const char *name, void *arg,
 			  struct err *e)
 {
-	static const char *const known[] = {"profile", "details", "country", "deal_value"};
+	static const char *const known[] = {"profile", "details", "country", "deal_value",
+					   "taxonomy"};
 	const char *shown = arg;
 	if (strcmp(name, "fixtures") == 0 && is_folder(path))
 		return walk(r, path, fixture_entry, arg, e);
@@ -236,7 +237,8 @@ static bool profile_entry(struct reader *r, const char *path, const char *name, 
 				   e);
 	free(base);
 	if (!r->look)
-		log_warn("%s/%s: is not read; known are profile, details, country, deal_value",
+		log_warn("%s/%s: is not read; known are profile, details, country, deal_value, "
+			 "taxonomy",
 			 shown, name);
 	return true;
 }

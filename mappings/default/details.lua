@@ -2,8 +2,19 @@
 -- The columns that every deal fills (name, value, currency, closing date, notes, ...) come from
 -- cosell's field table; here stands what an administrator may want to see and change.
 
+-- The fewest people of a size that Partner Center names: "251to1000employees".
+local function people_of(size)
+  local over = size and size:match("^Morethan(%d+)")
+  return over and math.tointeger(over) + 1 or size and math.tointeger(size:match("^(%d+)to"))
+end
+
 local function account_columns(d, v)
   local c = d.customer
+  local duns = ctx.setting("duns_field")
+  if duns ~= "" then
+    v[duns] = c.duns
+  end
+  v.numberofemployees = people_of(c.size)
   v.name = c.name
   v.address1_line1 = c.address_line1
   v.address1_line2 = c.address_line2

@@ -7,6 +7,7 @@ local canonical = require "canonical"
 local helper = require "flows.helper"
 local links = require "links"
 local partner_center = require "partner_center"
+local referral_body = require "referral_body"
 local state = require "state"
 local text = require "text"
 
@@ -44,6 +45,12 @@ local CHECKS = {
     return d.help and c and (missing(c.first_name) or missing(c.last_name) or missing(c.email) or
       missing(c.phone))
   end, "the contact needs first name, last name, e-mail and phone when Microsoft's help is asked" },
+  { function(d) return d.cosell_type == "Services" and missing(d.partner_role) end,
+    "a Services co-sell deal needs a partner role: choose one" },
+  { function(d) return d.cosell_type == "Services" and missing(d.solution_area) end,
+    "a Services co-sell deal needs a solution area: choose one" },
+  { function(d) return d.cosell_type == "Services" and missing(d.solution_play) end,
+    "a Services co-sell deal needs a solution play: choose one" },
   { function(d)
     local owner = d.team[1]
     return not owner or missing(owner.last_name) or missing(owner.email) or missing(owner.phone)
@@ -61,83 +68,6 @@ function M.problems(deal)
     end
   end
   return out
-end
-
--- ---- The wire form ----
-
-local function member(p)
-  return { firstName = p.first_name, lastName = p.last_name, email = p.email,
-    phoneNumber = p.phone, title = p.title }
-end
-
----People as the referral holds them.
-function M.members(list)
-  local out = json.array {}
-  for _, p in ipairs(list) do
-    out[#out + 1] = member(p)
-  end
-  return out
-end
-
----Solutions as the referral holds them.
-function M.solution_tags(solutions, currency)
-  local out = json.array {}
-  for _, s in ipairs(solutions) do
-    out[#out + 1] = { id = s.id, name = s.name, type = "Name",
-      price = s.price and canonical.wire_amount(s.price), currency = s.price and currency,
-      quantity = s.quantity and canonical.wire_amount(s.quantity) }
-  end
-  return out
-end
-
-local function customer_profile(d)
-  local c = d.customer
-  return {
-    name = c.name, size = c.size,
-    address = { addressLine1 = c.address_line1, addressLine2 = c.address_line2, city = c.city,
-      state = c.state, postalCode = c.postal_code, country = c.country },
-    team = M.members(d.contact and { d.contact } or {}),
-    ids = json.array(c.duns and { { profileType = "Duns", id = c.duns } } or {}),
-  }
-end
-
-local function profile_targets(solutions)
-  local out = json.array {}
-  for _, s in ipairs(solutions) do
-    out[#out + 1] = { type = "SolutionProfile", id = s.id }
-  end
-  return out
-end
-
----Our referral's body for a canonical deal.
----@param d table
-function M.body(d)
-  local shared = d.help ~= nil
-  return {
-    name = d.name, externalReferenceId = d.crm_id, campaignId = d.campaign,
-    type = shared and "Shared" or "Independent", qualification = "SalesQualified",
-    customerProfile = customer_profile(d), team = M.members(d.team),
-    consent = { consentToToShareInfoWithOthers = true, consentToContact = true,
-      consentToShareReferralWithMicrosoftSellers = shared or d.visible == true },
-    details = {
-      notes = d.notes, dealValue = canonical.wire_amount(d.value), currency = d.currency,
-      closingDateTime = d.closing_date .. "T00:00:00Z",
-      requirements = { solutions = M.solution_tags(d.solutions, d.currency),
-        additionalRequirements = { attributes = json.array {
-          { type = "CustomerMarketplaceIntent", id = d.intent or "HaveNotDecided" } } } },
-    },
-    target = profile_targets(d.solutions),
-  }
-end
-
-local function microsoft_body(d, engagement)
-  local body = M.body(d)
-  body.type = "Shared"
-  body.engagementId = engagement
-  body.target = json.array { { type = "BusinessProfileLocation", id = "msft" } }
-  body.inviteContext = { notes = d.notes, assistanceRequestCode = d.help }
-  body.consent.consentToShareReferralWithMicrosoftSellers = true
-  return body
 end
 
 -- ---- Refusing ----
@@ -210,7 +140,7 @@ end
 -- Ours: looked for if unsure, else made.  The intent holds the row as it is sent, so that an edit
 -- which comes in between is seen.  -> referral | nil, err | nil, nil, wait_ms; for one that was
 -- there already "ours", made by an earlier run, or "found", made by nobody this state knows
-local function make_ours(link, deal, crm)
+local function make_ours(link, deal, crm, known)
   local unsure = link.intent and link.intent.partner
   local intent = unsure or { step = "ours", at = host.now_ms(), crm = canonical.base(crm),
     sent = canonical.base(deal) }
@@ -234,7 +164,7 @@ local function make_ours(link, deal, crm)
     links.keep(link)
     return nil, { kind = "conflict", text = "the referral of this row was just found" }
   end
-  return partner_center.create(M.body(deal))
+  return partner_center.create(referral_body.ours(deal, known))
 end
 
 ---What Microsoft's copy of a deal is made of if it is not made together with ours: the deal as
@@ -263,8 +193,10 @@ end
 
 ---Microsoft's copy, in an engagement that has none: intent -> POST.  Without an intent of ours
 ---before it, it is the upgrade of a deal that both sides know.  (suspends)
+---@param deal table  canonical
+---@param known table  facts
 ---@return table|nil theirs, table|nil err
-function M.make_theirs(link, deal)
+function M.make_theirs(link, deal, known)
   local before = link.intent and link.intent.partner
   link.intent = { partner = { step = "theirs", at = host.now_ms(), crm = before and before.crm,
     sent = before and before.sent, upgrade = not before or before.upgrade } }
@@ -273,7 +205,7 @@ function M.make_theirs(link, deal)
     return nil, err
   end
   local theirs
-  theirs, err = partner_center.create(microsoft_body(deal, link.engagement))
+  theirs, err = partner_center.create(referral_body.microsofts(deal, link.engagement, known))
   if not theirs then
     return nil, not_invited(link, err)
   end
@@ -358,7 +290,7 @@ end
 -- Ours, then Microsoft's where help is asked.
 local function send(turn, deal, crm)
   local link = turn.link
-  local ours, err, wait, there = make_ours(link, deal, crm)
+  local ours, err, wait, there = make_ours(link, deal, crm, turn.known)
   if wait then
     return wait
   elseif not ours then
@@ -372,7 +304,7 @@ local function send(turn, deal, crm)
   end
   local theirs
   if deal.help then
-    theirs, err = M.make_theirs(link, deal)
+    theirs, err = M.make_theirs(link, deal, turn.known)
     if not theirs and not err.closed then
       return nil, err
     end
@@ -451,7 +383,7 @@ function M.resume(turn, intent)
       return wait
     end
     local err
-    theirs, err = M.make_theirs(link, deal)
+    theirs, err = M.make_theirs(link, deal, turn.known)
     if not theirs and (intent.upgrade or not err.closed) then
       return nil, err
     end

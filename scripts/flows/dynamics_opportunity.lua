@@ -6,6 +6,7 @@ local agreement = require "agreement"
 local brakes = require "brakes"
 local canonical = require "canonical"
 local dynamics = require "dynamics"
+local fields = require "fields"
 local facts = require "facts"
 local leads = require "leads"
 local links = require "links"
@@ -20,8 +21,11 @@ local OVERLAP_MS = 2 * 60 * 1000
 local MORE_MS = 3000 -- a reading of many pages is counted before its deals are worked off
 
 -- What a row says by itself of the fields that travel.
-local OWN = { name = true, value = true, currency = true, closing_date = true, notes = true,
-  state = true, help = true, visible = true, id = true, link = true, microsoft_id = true }
+local OWN = { state = true }
+for _, field in ipairs(fields.rows) do
+  local travels = field.to_crm == "update" or field.to_partner == "update"
+  OWN[field.name] = OWN[field.name] or field.crm and travels or nil
+end
 
 -- A row that somebody touched where nothing travels is no change; who asks the mapping, or waits
 -- for anything to change, is always looked at.
@@ -33,8 +37,8 @@ local function is_change(link, row, known)
     on ~= (link.state ~= "suspended") then
     return on or link.state ~= "suspended"
   end
-  local fields = agreement.differs(link, "crm", canonical.crm_columns(row, known), OWN)
-  return on and (fields == nil or #fields > 0)
+  local names = agreement.differs(link, "crm", canonical.crm_columns(row, known), OWN)
+  return on and (names == nil or #names > 0)
 end
 
 local function wake_row(row, known, count, delay)
@@ -172,18 +176,22 @@ end
 
 local STAMPS = "parentaccountid($select=modifiedon),parentcontactid($select=modifiedon)"
 
--- The refusal says of which account and contact it was.
-local function wake_refused(row, known)
+-- The refusal says of which account and contact it was; a contact goes until Microsoft is invited.
+local function wake_waiting(row, known)
   local id = links.by_row(known.table, row[known.key])
   local link = id and links.get(id)
-  if link and link.customer and link.customer ~= known.customer_stamp(row) then
+  local refused = link and link.customer and link.customer ~= known.customer_stamp(row)
+  local unshared = link and link.engagement and not link.theirs and
+    link.contact_seen ~= known.contact_stamp(row)
+  if refused or unshared then
     links.wake(id, "customer")
   end
 end
 
 ---The handler of the customers' tick: a row that was refused for its account or its contact is
----tried again once those were changed.  What is linked needs no look: a customer can't be sent
----again (situation 12).
+---tried again once those were changed, and a deal that is not shared yet is looked at when its
+---contact was.  Accounts of what is linked need no look: a customer can't be sent again
+---(situation 12).
 ---@return integer|nil  again in that many ms
 function M.customers()
   local known, err = facts.get()
@@ -193,16 +201,16 @@ function M.customers()
   local now = host.now_ms()
   local since = host.store.mark_get(CUSTOMERS) or text.iso(now)
   local from = text.iso(text.ms(since) - OVERLAP_MS)
-  local filter = ("%s eq true and statecode eq 0 and %s eq null and (parentaccountid/modifiedon " ..
-    "ge %s or parentcontactid/modifiedon ge %s)"):format(known.columns.sync,
-    known.columns.identifier, from, from)
+  local filter = ("%s eq true and statecode eq 0 and (parentcontactid/modifiedon ge %s or " ..
+    "%s eq null and parentaccountid/modifiedon ge %s)"):format(known.columns.sync, from,
+    known.columns.identifier, from)
   for rows, bad in dynamics.pages(known.table, { select = { known.key }, filter = filter,
     expand = STAMPS }) do
     if not rows then
       return nil, bad
     end
     for _, row in ipairs(rows) do
-      wake_refused(row, known)
+      wake_waiting(row, known)
     end
   end
   host.store.mark_set(CUSTOMERS, text.iso(now))

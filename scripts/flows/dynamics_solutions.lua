@@ -2,8 +2,10 @@
 -- or changes does not touch its opportunity, so this table's changes are read on their own and
 -- wake the deal they belong to.
 local brakes = require "brakes"
+local canonical = require "canonical"
 local dynamics = require "dynamics"
 local facts = require "facts"
+local fields = require "fields"
 local links = require "links"
 local text = require "text"
 
@@ -21,10 +23,15 @@ local function agreed(link, row)
   local base = host.store.base_get(link, "crm") or (intent and intent.crm)
   for _, item in ipairs(base and base.solutions or {}) do
     if item.row == row then
-      return item
+      return item, base.currency
     end
   end
   return nil
+end
+
+-- Whether the row says what was agreed on.
+local function is_news(item, now)
+  return not (item and now) or not canonical.same(fields.by_name.solutions, { item }, { now })
 end
 
 local function keep_row(row, known, wake)
@@ -36,22 +43,24 @@ local function keep_row(row, known, wake)
   end
   host.store.mark_set("solution:" .. row[s.key], tostring(link))
   local entry = known.catalogue.by_row[row["_" .. s.detail_lookup .. "_value"] or ""]
-  local item = agreed(link, row[s.key])
-  if item and entry and item.id == entry.id then
+  local item, currency = agreed(link, row[s.key])
+  local now = entry and canonical.crm_solution({ id = entry.id, row = row[s.key],
+    price = s.price and row[s.price], quantity = s.quantity and row[s.quantity] }, currency, known)
+  if not is_news(item, now) then
     return
   elseif links.get(link).engagement then
     wake(link)
   else -- it may just be being sent: behind that, in its lane, it is known whether this is news
     host.queue.put { kind = "solution", lane = "link:" .. link, key = "solution:" .. row[s.key],
-      payload = { link = link, row = row[s.key], id = entry and entry.id } }
+      payload = { link = link, row = row[s.key], now = now } }
   end
 end
 
 ---The handler of `solution` jobs: a row that came while its deal was being sent for the first time.
----@param payload {link: integer, row: string, id: string|nil}
+---@param payload {link: integer, row: string, now: table|nil}
 function M.recheck(payload)
   local item = agreed(payload.link, payload.row)
-  if not item or item.id ~= payload.id then
+  if is_news(item, payload.now) then
     links.wake(payload.link, "solutions")
   end
   return true
@@ -116,6 +125,8 @@ function M.delta()
   end
   local s = known.solutions
   local columns = { s.key, s.parent, s.detail_lookup }
+  columns[#columns + 1] = s.price
+  columns[#columns + 1] = s.quantity
   local wake = waker()
   repeat
     local page

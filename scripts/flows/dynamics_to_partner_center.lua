@@ -3,27 +3,44 @@
 -- everything ("Update a lead or opportunity"; reconcile rule 7).  It must never decide what is
 -- written.
 local canonical = require "canonical"
+local choices = require "choices"
 local create_referral = require "flows.create_referral"
 local fields = require "fields"
 local partner_center = require "partner_center"
+local referral_body = require "referral_body"
 
 local M = {}
+
+local function requirements_of(ours)
+  return canonical.given(ours.details.requirements) or {}
+end
+
+-- What both sides chose, the plan's over the referral's.
+local function attributes_of(plan, ours, known)
+  local chosen = {}
+  for _, field in ipairs(fields.rows) do
+    local value = plan.to_partner[field.name]
+    if field.attribute then
+      chosen[field.name] = value == nil and plan.partner[field.name] or value
+    end
+  end
+  local there = (canonical.given(requirements_of(ours).additionalRequirements) or {}).attributes
+  return referral_body.attributes(chosen, known, partner_center.list(there))
+end
 
 -- How a field's canonical value looks on the wire; others go as they are.
 local WIRE = {
   value = canonical.wire_amount,
   closing_date = function(date) return date .. "T00:00:00Z" end,
+  stage = function(stage, _, _, known) return choices.to_partner(known.choices, "stage", stage) end,
   solutions = function(list, plan, ours)
-    local currency = plan.to_partner.currency or plan.partner.currency
-    local tags, there = create_referral.solution_tags(list, currency), {}
-    local requirements = canonical.given(ours.details.requirements) or {}
-    for _, tag in ipairs(partner_center.list(requirements.solutions)) do
-      there[tostring(tag.id):lower()] = tag
-    end
-    for i, tag in ipairs(tags) do -- what is there stays as it is
-      tags[i] = there[tag.id:lower()] or tag
-    end
-    return tags
+    return referral_body.solutions(list, plan.to_partner.currency or plan.partner.currency,
+      partner_center.list(requirements_of(ours).solutions), plan.partner.solutions)
+  end,
+  contact = function(contact, _, ours) -- it is the first; others stay
+    local team = referral_body.members { contact }
+    local there = partner_center.list((canonical.given(ours.customerProfile) or {}).team)
+    return table.move(there, 2, #there, 2, team)
   end,
 }
 
@@ -32,26 +49,30 @@ local function state_ops(ops, plan)
   ops[#ops + 1] = { op = "replace", path = "/status", value = pair[1] }
   ops[#ops + 1] = { op = "replace", path = "/substatus", value = pair[2] }
   if pair[1] == "Closed" and pair[2] ~= "Won" then -- a reason is demanded
-    ops[#ops + 1] = { op = "replace", path = "/statusReason", value = plan.crm.reason or "Other" }
+    ops[#ops + 1] = { op = "replace", path = "/statusReason",
+      value = plan.crm.reason or fields.by_name.reason.default }
   end
 end
 
+local TRAVELS = { patch = true, put = true }
+
 -- JSON Patch operations for a plan, and whether one of them needs a PUT.
-local function operations(plan, ours)
-  local ops, put = {}, false
+local function operations(plan, ours, known)
+  local ops, put, listed = {}, false, nil
   if plan.to_partner.help and not canonical.whole(plan.partner.contact) then
-    -- it freezes with the first share
-    ops[1] = { op = "replace", path = "/customerProfile/team",
-      value = create_referral.members { plan.crm.contact } }
+    plan.to_partner.contact = plan.crm.contact -- it freezes with the first share
   end
   for _, field in ipairs(fields.rows) do
     local value = plan.to_partner[field.name]
     if field.name == "state" and value ~= nil then
       state_ops(ops, plan)
-    elseif value ~= nil and field.path then
+    elseif value ~= nil and TRAVELS[field.by] and field.name ~= "reason" and
+      not (field.attribute and listed) then
       local wire = WIRE[field.name]
-      if wire and value ~= json.null then
-        value = wire(value, plan, ours)
+      if field.attribute then -- one list for all of them
+        value, listed = attributes_of(plan, ours, known), true
+      elseif wire and (value ~= json.null or field.name == "stage") then
+        value = wire(value, plan, ours, known)
       end
       ops[#ops + 1] = { op = "replace", path = field.path, value = value }
       put = put or field.by == "put"
@@ -101,7 +122,7 @@ function M.write(turn, plan)
   end
   plan.to_partner = answer.v
   local ours
-  ours, err, plan.between = send(read.ours, operations(plan, read.ours))
+  ours, err, plan.between = send(read.ours, operations(plan, read.ours, turn.known))
   if not ours then
     err.untaken = err.kind == "conflict" -- If-Match refused it: nothing was written
     return nil, err
@@ -110,7 +131,7 @@ function M.write(turn, plan)
   if plan.to_partner.help and not read.theirs then
     link.ours.tag = read.ours.eTag
     read.theirs, err = create_referral.make_theirs(link,
-      create_referral.invitation(read.ours, turn.known, plan.crm))
+      create_referral.invitation(read.ours, turn.known, plan.crm), turn.known)
     if not read.theirs then
       return nil, err
     end

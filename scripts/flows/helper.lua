@@ -27,6 +27,7 @@ function M.read(turn)
     return nil, tag
   end
   turn.row, turn.tag = row, tag
+  turn.link.contact_seen = known.contact_stamp(row)
   return true
 end
 
@@ -34,7 +35,7 @@ end
 
 local function update_values(turn, change, lines)
   local known, row = turn.known, turn.row
-  local values = rows.columns(change.to_crm, known)
+  local values = rows.columns(change.to_crm, known, row)
   for name, value in pairs(change.extra or {}) do
     values[name] = value
   end
@@ -97,8 +98,8 @@ function M.write(turn, change, lines)
   local link, known = turn.link, turn.known
   local id, changes = link.crm.id, {}
   if change.to_crm.solutions then
-    rows.solution_changes(changes, id, change.to_crm.solutions, known.solution_rows(turn.row),
-      known)
+    rows.solution_changes(changes, id, change.to_crm.solutions,
+      canonical.crm_solutions(turn.row, known), known)
   end
   local values = update_values(turn, change, lines)
   if next(values) then

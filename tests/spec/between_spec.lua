@@ -28,7 +28,9 @@ end
 local KNOWN = { table = "opportunity", select = {}, expand = "", marks = false, marks_shown = false,
   columns = { name = "name", notes = "description", audit = "audit" },
   meta = { columns = { name = { max = 300 }, description = { max = 2000 } } },
-  solutions = { table = "solution" },
+  solutions = { table = "solution" }, choices = {}, choice = function() return nil end,
+  contact_stamp = function() return nil end,
+  currency_code = function() return nil end, precision = function() return 2 end,
   solution_rows = function() return { { id = "SOL-1", row = "r1" } } end }
 
 -- Writes a change; the change set left the row with the tag `own`, and it is read with `read`.

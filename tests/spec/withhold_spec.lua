@@ -3,7 +3,7 @@ local merge = require "merge"
 local withhold = require "withhold"
 
 local KNOWN = {
-  table = "opportunity", deal_value = { write = "estimatedvalue" },
+  table = "opportunity", deal_value = { write = "estimatedvalue" }, columns = {},
   meta = { columns = { estimatedvalue = { least = 0, most = 1000000 } } },
   catalogue = { by_id = { ["sol-1"] = { row = "r1", id = "SOL-1" },
     ["sol-2"] = { row = "r2", id = "SOL-2" } } },
