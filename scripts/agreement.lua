@@ -119,12 +119,10 @@ function M.solutions(plan, crm)
   return true
 end
 
-local SIDE = { crm = "the CRM", partner = "Partner Center" }
-
 ---Values that a side did not take, though it took the write: that field goes one way only (rule 1).
 ---@param side "crm"|"partner"
 ---@param now table  canonical, that side as it is after the write
----@return string|nil  a line for the seller
+---@return string[]|nil  the names of the fields
 function M.ignored(side, plan, now)
   local out = {}
   for _, field in ipairs(fields.rows) do
@@ -133,11 +131,10 @@ function M.ignored(side, plan, now)
       plan[side][field.name])
     if wanted ~= nil and stayed and
       not canonical.same(field, now[field.name], canonical.given(wanted)) then
-      out[#out + 1] = field.label
+      out[#out + 1] = field.name
     end
   end
-  return #out > 0 and ("%s: %s keeps its own value, whatever is written"):format(
-    table.concat(out, ", "), SIDE[side]) or nil
+  return #out > 0 and out or nil
 end
 
 ---The referral after our write, without what somebody changed before it was read again: what was

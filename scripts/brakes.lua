@@ -3,6 +3,8 @@
 -- them (`cosell sync --all`, then `--apply`); reading goes on, and what is left undone meanwhile is
 -- found by that comparison.  A frozen record waits for `cosell deal release`.
 -- Owns the mark "brake" and, of a link, `said`, `writes`, `frozen`.  It must never ask a service.
+local audit = require "audit"
+
 local M = {}
 
 local MARK = "brake"
@@ -125,34 +127,32 @@ end
 
 M.RESTORED = "the CRM went back in time, as after a restored backup"
 
-local STAMP = "^%d%d%d%d%-%d%d%-%d%d %d%d:%d%d UTC  "
-
-local function newest(audit)
-  local line = type(audit) == "string" and audit:match("^[^\r\n]*") or nil
-  return line and line:find(STAMP) and line or nil
+local function newest(text)
+  local line = type(text) == "string" and text:match("^[^\r\n]*") or nil
+  return line and audit.written_ms(line) and line or nil
 end
 
 ---What we are about to write as the newest audit line; saved with the link before it leaves.
----@param audit string  the text to come
+---@param next string  the audit text to come
 ---@param read string|nil  the text as it is, which we know for ours
-function M.announce(link, audit, read)
-  link.said = { now = newest(read), next = newest(audit), at = host.now_ms() }
+function M.announce(link, next, read)
+  link.said = { now = newest(read), next = newest(next), at = host.now_ms() }
 end
 
 ---The row shows this audit text after our write.
-function M.said(link, audit)
-  link.said = { now = newest(audit), at = host.now_ms() }
+function M.said(link, shown)
+  link.said = { now = newest(shown), at = host.now_ms() }
 end
 
 ---Whether the newest audit line of the row is a cosell's, but not of this state: that file is an
 ---old copy, or a second host writes to this CRM.
-function M.stranger(link, audit)
-  local line, said = newest(audit), link.said
+function M.stranger(link, shown)
+  local line, said = newest(shown), link.said
   if not (line and said and said.now) or line == said.now or line == said.next then
     return false
   end
   local accepted = tonumber(host.store.mark_get(ACCEPTED)) or 0
-  return line:sub(1, 16) > said.now:sub(1, 16) and (said.at or 0) > accepted
+  return audit.written_ms(line) > audit.written_ms(said.now) and (said.at or 0) > accepted
 end
 
 M.STRANGER = "a row carries a newer audit line that this state did not write: the state file " ..
@@ -194,16 +194,16 @@ end
 ---Whether one more write would go round in circles: more than five in ten minutes that repeat each
 ---other have no human behind them.  The record is frozen then.
 ---@param what any  what would be written
----@return boolean  frozen now
+---@return integer|nil  so many times: it is frozen now
 function M.circles(link, what)
   local writes = recent(link)
   writes[#writes + 1] = { hash = hash_of(what) }
   if #writes <= MOST_WRITES or distinct(writes) * 2 > #writes then
-    return false
+    return nil
   end
   link.frozen = ("written %d times in ten minutes, the same again and again: something else " ..
     "writes to it"):format(#writes - 1)
-  return true
+  return #writes - 1
 end
 
 return M

@@ -102,16 +102,27 @@ end
 -- Variation selectors that editors add behind a mark.
 local SELECTORS = { "\u{FE0F}", "\u{FE0E}" }
 
----Takes the configured marks off a name, wherever place says they stand, as often as they stand.
----@param name string
----@param marks table|false
-function M.strip_marks(name, marks)
-  if not marks then
-    return name
-  end
+-- Letters and digits of any script, as far as marks are made of them; signs are none.
+local function is_letter(point)
+  return point < 0x80 and string.char(point):find("%w") ~= nil or
+    point >= 0xC0 and point < 0x2000 or point >= 0x3040 and point < 0xD7B0
+end
+
+-- How a mark is looked for: signs also without their space, which people forget; a mark that ends
+-- in a letter only as it is, or "NG " would be found in "NGO".
+local function spelled(mark, front)
+  local bare = text.trim(mark)
+  local at = bare ~= "" and (front and utf8.offset(bare, -1) or 1)
+  local point = at and utf8.codepoint(bare, at)
+  return point and is_letter(point) and mark or bare
+end
+
+local function strip_set(name, marks)
+  local front = marks.place ~= "back"
   local function one(value, mark)
-    local front = marks.place ~= "back"
-    if front and value:sub(1, #mark) == mark then
+    if mark == "" then
+      return value, false
+    elseif front and value:sub(1, #mark) == mark then
       value = value:sub(#mark + 1)
     elseif not front and value:sub(-#mark) == mark then
       value = value:sub(1, -#mark - 1)
@@ -126,10 +137,28 @@ function M.strip_marks(name, marks)
     again = false
     for _, mark in ipairs { marks.ok, marks.failed, table.unpack(SELECTORS) } do
       local cut
-      name, cut = one(name, text.trim(mark))
+      name, cut = one(name, spelled(mark, front))
       again = again or cut
     end
   end
+  return name
+end
+
+---Takes marks off a name, wherever their place is, as often as they stand; also those of before.
+---@param name string
+---@param marks table|false
+function M.strip_marks(name, marks)
+  if not marks then
+    return name
+  end
+  local was
+  repeat
+    was = name
+    name = strip_set(name, marks)
+    for _, set in ipairs(marks.before or {}) do
+      name = strip_set(name, set)
+    end
+  until name == was
   return name
 end
 

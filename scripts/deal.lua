@@ -21,6 +21,7 @@ local microsoft_updates = require "flows.microsoft_updates"
 local new_row = require "new_row"
 local outward = require "flows.dynamics_to_partner_center"
 local partner_center = require "partner_center"
+local say = require "say"
 local start = require "start"
 local text = require "text"
 local turns = require "turn"
@@ -60,7 +61,7 @@ local function write_partner(turn, plan, lines)
   end
   turns.note_copies(turn)
   local now = agreement.ours_alone(plan, turns.partner_now(turn))
-  lines[#lines + 1] = agreement.ignored("partner", plan, now)
+  lines[#lines + 1] = audit.ignored("partner", agreement.ignored("partner", plan, now))
   return agreement.sent(turn.link, plan, now)
 end
 
@@ -93,7 +94,7 @@ local function write_crm(turn, plan, lines)
   end
   -- Quotes hold the currency: the group is a conflict, the rest travels (situation 13).
   merge.keep(plan, "money", "crm")
-  lines[#lines + 1] = audit.conflicts(plan.conflicts) .. " (quotes or orders hold its currency)"
+  lines[#lines + 1] = say("conflict-locked", { conflict = audit.conflicts(plan.conflicts) })
   return helper.update(turn, change, lines)
 end
 
@@ -108,13 +109,12 @@ local function record(turn, plan, lines)
 end
 
 -- The same is written again and again, and no person changes anything: enough (rule 15).
-local function freeze(turn)
-  local why = turn.link.frozen
+local function freeze(turn, times)
+  local why, line = turn.link.frozen, say("frozen", { times = times })
   turns.say(turn, "partner_center_to_dynamics", "frozen", { why = why })
-  turns.note(turn, why)
+  turns.note(turn, line)
   host.log("error", ("deal %d is frozen: %s"):format(turn.link.id, why))
-  local ok, err = helper.write(turn, { to_crm = {}, failed = true },
-    { "Not synchronised any more: " .. why })
+  local ok, err = helper.write(turn, { to_crm = {}, failed = true }, { line })
   if not ok then
     return nil, err
   end
@@ -129,11 +129,13 @@ end
 
 -- A value that the row did not take: that field goes one way only, and it is said once (rule 1).
 local function tell_ignored(turn, plan, crm)
-  local line = agreement.ignored("crm", plan, crm)
-  if not line or turn.link.ignored == line then
+  local names = agreement.ignored("crm", plan, crm)
+  local mark = names and table.concat(names, " ")
+  if not names or turn.link.ignored == mark then
     return crm
   end
-  turn.link.ignored = line
+  turn.link.ignored = mark
+  local line = audit.ignored("crm", names)
   turns.note(turn, line)
   return helper.update(turn, { to_crm = {} }, { line })
 end
@@ -143,7 +145,7 @@ local function synchronise(turn)
   local plan, err = decide.plan(turn)
   if not plan then
     return nil, err
-  elseif decide.is_empty(turn, plan) then
+  elseif decide.is_empty(turn, plan) and not helper.marked(turn) then
     turn.link.crm.tag = turn.tag
     orders_done(turn.link)
     turns.say(turn, "partner_center_to_dynamics", "equal")
@@ -152,8 +154,9 @@ local function synchronise(turn)
   -- as text, since the mapping may change what is sent
   local write = json.encode { plan.to_crm, plan.to_partner, plan.told, plan.held, plan.heard,
     plan.extra }
-  if brakes.circles(turn.link, write) then
-    return freeze(turn)
+  local times = brakes.circles(turn.link, write)
+  if times then
+    return freeze(turn, times)
   end
   local lines
   lines, err = send(turn, plan)
@@ -193,14 +196,12 @@ local function is_foreign(turn)
   return base.crm_id ~= own
 end
 
-local FOREIGN = "this deal belongs to a row of another CRM: not synchronised here"
-
 -- Both sides as read, or what stands in the way: true and nil, or what the turn ends with.
 local function read_both(turn)
   local link = turn.link
   local ok, err = turns.read_partner(turn)
   if not ok and err.kind == "absent" and not link.intent then -- with an intent a list may lag
-    return nil, nil, turns.rest_and_tell(turn, "gone", err.text)
+    return nil, nil, turns.rest_and_tell(turn, "gone", say "gone")
   elseif ok ~= true then
     return nil, err, ok
   end
@@ -220,7 +221,7 @@ local function read_both(turn)
     if brakes.deletion() then
       return nil, nil, turns.paused(turn, brakes.on().why)
     end
-    return nil, nil, turns.rest(turn, "deleted", "the row was deleted in the CRM: left alone")
+    return nil, nil, turns.rest(turn, "deleted", say "deleted")
   end
   return ok, err
 end
@@ -241,7 +242,7 @@ local function both(turn)
       return ok, err
     end
   elseif is_foreign(turn) then
-    return turns.rest_and_tell(turn, "foreign", FOREIGN)
+    return turns.rest_and_tell(turn, "foreign", say "foreign")
   end
   return synchronise(turn)
 end
@@ -257,9 +258,7 @@ local function held_at_first(turn, deal)
   local held
   deal.solutions, held = withhold.known_solutions(deal.solutions, turn.known)
   local heard = deal.state ~= "new" and microsoft_updates.heard(deal, {}) or {}
-  for _, line in ipairs(heard) do
-    held[#held + 1] = { text = line }
-  end
+  table.move(heard, 1, #heard, #held + 1, held)
   local names = microsoft_updates.unheard(deal, {})
   for name, said in pairs(withhold.unknown_choices(deal, nil, turn.known)) do
     names[#names + 1], held[#held + 1] = name, said
@@ -346,7 +345,7 @@ local function inward(turn)
     return made
   elseif made == "removed" then
     turn.link.intent = nil
-    return turns.rest(turn, "deleted", "the row was deleted in the CRM: left alone")
+    return turns.rest(turn, "deleted", say "deleted")
   elseif type(made) == "string" then
     return left_out(turn, err)
   end
@@ -377,7 +376,7 @@ local function outgoing(turn)
   local ok, err = helper.read(turn)
   if not ok then
     if err.kind == "absent" then
-      return turns.rest(turn, "deleted", "the row was deleted in the CRM before it was sent")
+      return turns.rest(turn, "deleted", say "deleted-unsent")
     end
     return nil, err
   elseif turns.back_in_time(turn) then
@@ -401,7 +400,7 @@ local function lead(turn)
   elseif ok then
     return ok
   elseif err.kind == "absent" then
-    return turns.rest(turn, "gone", err.text)
+    return turns.rest(turn, "gone", say "gone")
   end
   return nil, err
 end

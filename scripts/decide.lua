@@ -11,6 +11,7 @@ local links = require "links"
 local merge = require "merge"
 local microsoft_updates = require "flows.microsoft_updates"
 local new_row = require "new_row"
+local say = require "say"
 local turns = require "turn"
 local withhold = require "withhold"
 
@@ -122,20 +123,20 @@ end
 -- The lines for the seller, in the order they should be read.
 function M.lines(turn, plan)
   local lines = agreement.announced(turn.link, turn.read.ours.eTag)
-  local function add(head, said)
+  local function add(key, said)
     if said ~= "" then
-      lines[#lines + 1] = head .. said
+      lines[#lines + 1] = key and say(key, { what = said }) or said
     end
   end
-  add("Sent to Partner Center: ", audit.changes(plan.to_partner, plan.partner))
-  add("From Partner Center: ", audit.changes(plan.to_crm, plan.crm))
-  add("", audit.conflicts(plan.conflicts))
+  add("sent", audit.changes(plan.to_partner, plan.partner))
+  add("received", audit.changes(plan.to_crm, plan.crm))
+  add(nil, audit.conflicts(plan.conflicts))
   for _, item in ipairs(plan.news and plan.held or {}) do
-    add("", item.text)
+    add(nil, say.item(item))
   end
-  add("", audit.told(plan.told, plan.news))
-  for _, line in ipairs(plan.heard) do
-    add("", line)
+  add(nil, audit.told(plan.told, plan.news))
+  for _, item in ipairs(plan.heard) do
+    add(nil, say.item(item))
   end
   return lines
 end

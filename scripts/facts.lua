@@ -5,6 +5,8 @@ local choices = require "choices"
 local dynamics = require "dynamics"
 local fields = require "fields"
 local lists = require "lists"
+local marks = require "marks"
+local say = require "say"
 local text = require "text"
 
 local M = {}
@@ -46,22 +48,17 @@ local function config(message)
   return nil, { kind = "config", text = message }
 end
 
+-- The column that is called so: the shortest name, for the CRM adds some behind it (price_base),
+-- and one that can be written.
 local function column_like(columns, word)
-  for column in pairs(columns) do
-    if column:find(word, 1, true) then
-      return column
+  local found
+  for column, about in pairs(columns) do
+    if column:find(word, 1, true) and about.update and
+      (not found or #column < #found or #column == #found and column < found) then
+      found = column
     end
   end
-  return nil
-end
-
--- "UTC", "+09:00", "-0330" -> minutes
-local function zone_minutes(zone)
-  local sign, hours, minutes = tostring(zone or "UTC"):match("^([+-])(%d%d):?(%d%d)$")
-  if not sign then
-    return 0
-  end
-  return (hours * 60 + minutes) * (sign == "-" and -1 or 1)
+  return found
 end
 
 -- ---- Methods that canonical.lua asks ----
@@ -320,6 +317,23 @@ local function warn_of_unused(describe)
   end
 end
 
+-- Its language, and its currency where amounts are in it; a user who may not read it reads English.
+local function learn_organization(self)
+  local needed = self.deal_value.currency == "base"
+  local row, err = {}, nil
+  if needed or say.asks() then
+    row, err = lists.organization()
+  end
+  if not row and (needed or err.kind ~= "remote") then
+    return nil, err
+  elseif needed and not row.currency then
+    return config "the CRM's organisation has no base currency"
+  end
+  self.base_currency = needed and row.currency or nil
+  say.use(row and row.language)
+  return true
+end
+
 local function build()
   local describe, err = host.map { call = "describe" }
   if not describe then
@@ -344,10 +358,9 @@ local function build()
   self.deal_value = deal_value_of(describe)
   self.country = describe.country
   self.duns = M.duns_column(metas.account)
-  self.marks = describe.marks or false -- those that are stripped, and those that are put in front
-  self.marks_shown = host.profile.settings.display_check_mark ~= false and self.marks
+  self.marks, self.marks_shown = marks.learn(describe.marks or false)
   self.meta, self.metas, self.key = meta, metas, meta.id
-  self.offset_minutes = zone_minutes(host.profile.settings.time_zone)
+  self.offset_minutes = text.zone_minutes(host.profile.settings.time_zone)
   local ok
   ok, err = check_columns(self, meta)
   if not ok then
@@ -367,11 +380,9 @@ local function build()
   if not self.currencies then
     return nil, err
   end
-  if self.deal_value.currency == "base" then
-    self.base_currency, err = lists.base_currency()
-    if not self.base_currency then
-      return nil, err or { kind = "config", text = "the CRM's organisation has no base currency" }
-    end
+  ok, err = learn_organization(self)
+  if not ok then
+    return nil, err
   end
   self.choices, err = choices.learn(self.columns, meta, describe.taxonomy)
   if not self.choices then

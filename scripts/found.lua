@@ -7,6 +7,7 @@ local dynamics = require "dynamics"
 local helper = require "flows.helper"
 local links = require "links"
 local partner_center = require "partner_center"
+local say = require "say"
 
 local M = {}
 
@@ -38,7 +39,7 @@ end
 local function not_ours(turn, id, other)
   local link, known = turn.link, turn.known
   if turn.row[known.columns.link] == known.referral_link(id) then
-    local line = "copy of " .. name_of(other) .. ": a deal of its own, not synchronised yet"
+    local line = say("copy", { deal = name_of(other) })
     local ok, err = helper.clean_copy(turn, line)
     if not ok then
       return nil, err
@@ -47,8 +48,8 @@ local function not_ours(turn, id, other)
     host.store.note_add(link.id, "audit", { text = line })
     return "copy", line
   end
-  local line = ("the identifier is that of %s: clear it in one of the two"):format(name_of(other))
-  if links.told(link, line) then
+  local line = say("taken", { deal = name_of(other) })
+  if links.told(link, { key = "taken", of = name_of(other) }) then
     local ok, err = helper.write(turn, { to_crm = {}, failed = true }, { line })
     if not ok then
       return nil, err

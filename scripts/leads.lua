@@ -12,6 +12,7 @@ local facts = require "facts"
 local helper = require "flows.helper"
 local links = require "links"
 local outward = require "flows.dynamics_to_partner_center"
+local say = require "say"
 local state = require "state"
 local turns = require "turn"
 
@@ -109,7 +110,7 @@ end
 -- What is ours on the row: identifier, link, Sync, mark, audit.
 local function bookkeeping(values, deal, lines, known, meta)
   local c = known.columns
-  local name = deal.name or "(no name)"
+  local name = deal.name or say "unnamed"
   local ours = { [c.identifier] = deal.id, [c.link] = deal.link, [c.sync] = true,
     subject = audit.marked(name, true, known.marks_shown, meta.columns.subject.max or 300) }
   ours[c.audit] = audit.all(nil, lines, meta.columns[c.audit] and meta.columns[c.audit].max)
@@ -160,7 +161,7 @@ function M.arrive(turn, deal)
   elseif id then
     return keep(turn, id, deal)
   end
-  local lines = { "Created from Partner Center: " .. (deal.link or deal.id) }
+  local lines = { say("created", { link = deal.link or deal.id }) }
   local values
   values, err = values_of(deal, known, meta)
   if not values then
@@ -277,7 +278,7 @@ end
 -- Closed there without us: so is the lead here.
 local function disqualify(turn, deal)
   local ok, err = write(turn, { statecode = DISQUALIFIED, statuscode = STATUS.canceled },
-    "From Partner Center: " .. deal.state)
+    say("received", { what = say.word("state", deal.state) }))
   if not ok then
     return nil, err
   end
@@ -306,7 +307,7 @@ local function refresh(turn, deal)
     end
   end
   if next(values) then
-    local ok, err = write(turn, values, "From Partner Center: name or notes changed")
+    local ok, err = write(turn, values, say "received-lead")
     if not ok then
       return nil, err
     end
@@ -348,7 +349,7 @@ function M.reconcile(turn)
   local ok, err = read(turn)
   if not ok then
     if err.kind == "absent" then
-      return turns.rest(turn, "deleted", "the lead was deleted in the CRM: left alone")
+      return turns.rest(turn, "deleted", say "lead-deleted")
     end
     return nil, err
   end
@@ -358,9 +359,9 @@ function M.reconcile(turn)
   local opportunity = canonical.given(row._qualifyingopportunityid_value)
   if row.statecode == QUALIFIED then
     if not opportunity then
-      return turns.rest(turn, "suspended", "the lead was qualified without an opportunity")
+      return turns.rest(turn, "suspended", say "lead-alone")
     end
-    return become(turn, opportunity, "Qualified: " .. (deal.link or deal.id))
+    return become(turn, opportunity, say("qualified", { link = deal.link or deal.id }))
   elseif row.statecode == DISQUALIFIED then
     if deal.state == "new" and suspended(turn) then
       return turns.suspend(turn)

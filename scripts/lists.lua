@@ -95,10 +95,12 @@ function M.currencies()
   return currencies
 end
 
----@return string|nil row, table|nil err
-function M.base_currency()
-  local rows, err = dynamics.query("organization", { select = { "basecurrencyid" }, page = true })
-  return rows and rows[1] and rows[1]._basecurrencyid_value, err
+---@return {currency: string|nil, language: integer|nil}|nil, table|nil err
+function M.organization()
+  local rows, err = dynamics.query("organization",
+    { select = { "basecurrencyid", "languagecode" }, page = true })
+  local row = rows and (rows[1] or {})
+  return row and { currency = row._basecurrencyid_value, language = row.languagecode }, err
 end
 
 return M

@@ -9,6 +9,7 @@ local fields = require "fields"
 local flow_table = require "flow_table"
 local links = require "links"
 local rows = require "row"
+local say = require "say"
 local state = require "state"
 local text = require "text"
 
@@ -77,7 +78,7 @@ local function row_values(deal, found, customer, lines, known)
   if known.deal_value.write == "estimatedvalue" then
     v.isrevenuesystemcalculated = false -- on rows of ours alone: else it is the CRM's own sum
   end
-  v[known.columns.name] = audit.marked(deal.name or "(no name)", true, known.marks_shown,
+  v[known.columns.name] = audit.marked(deal.name or say "unnamed", true, known.marks_shown,
     rows.name_max(known))
   v[known.columns.sync] = true
   local values, err = details.answer("opportunity.create", deal, v)
@@ -137,7 +138,7 @@ local function create_changes(deal, found, intent, known)
   end
   local children = {}
   rows.solution_changes(children, intent.row, deal.solutions, {}, known)
-  table.insert(lines, 1, "Created from Partner Center: " .. (deal.link or deal.id))
+  table.insert(lines, 1, say("created", { link = deal.link or deal.id }))
   local values
   values, err = row_values(deal, found, customer, lines, known)
   if not values then
@@ -168,7 +169,7 @@ local function found_row(turn, id)
   if other.engagement == link.engagement then -- it took this deal over while we asked
     return "joined", "it belongs to a row that the CRM has"
   elseif other.engagement then
-    return nil, { kind = "data", text = "the CRM's row with this identifier is another deal's" }
+    return nil, { kind = "data", text = say.english "another-deal" }
   elseif other.intent then
     return nil, { kind = "conflict", text = "the row of this deal is just being sent" }
   end
@@ -242,7 +243,7 @@ end
 ---what an intent began.  (suspends)
 ---@param turn Turn
 ---@param deal table  canonical
----@param held {text: string}[]  what is told besides
+---@param held Told[]  what is told besides
 ---@return table|string|integer|nil  a number: again in that many ms;
 ---{deal= canonical, lines=, account_was="found"|"created", of=};
 ---of: what an earlier run made it of, either may have been edited since; a word: it was not made
@@ -263,7 +264,7 @@ function M.create(turn, deal, held)
     return "foreign", "it names a row that this CRM does not have: another CRM's deal"
   end
   for _, item in ipairs(held) do
-    found.lines[#found.lines + 1] = item.text
+    found.lines[#found.lines + 1] = say.item(item)
   end
   local intent = link.intent and link.intent.crm or { row = host.uuid() }
   local changes, lines = create_changes(deal, found, intent, known)

@@ -9,6 +9,7 @@ local facts = require "facts"
 local fields = require "fields"
 local helper = require "flows.helper"
 local links = require "links"
+local say = require "say"
 local state = require "state"
 
 local M = {}
@@ -25,12 +26,12 @@ end
 
 -- ---- Moves in the CRM ----
 
--- move -> from which of the row's states, the move of state.lua, and what the seller reads.
+-- move -> from which of the row's states, and the move of state.lua.
 local MOVES = {
-  accept = { from = { hold = true }, move = state.to_crm("active", "hold"), said = "Accepted" },
-  decline = { from = { hold = true }, move = state.to_crm("declined", "hold"), said = "Declined" },
-  win = { from = { open = true }, move = state.to_crm("won", "open"), said = "Won" },
-  lose = { from = { open = true }, move = state.to_crm("lost", "open"), said = "Lost" },
+  accept = { from = { hold = true }, move = state.to_crm("active", "hold") },
+  decline = { from = { hold = true }, move = state.to_crm("declined", "hold") },
+  win = { from = { open = true }, move = state.to_crm("won", "open") },
+  lose = { from = { open = true }, move = state.to_crm("lost", "open") },
 }
 
 local STANDS = { hold = "waits to be accepted", open = "is open", won = "is won already",
@@ -76,7 +77,8 @@ local function move_once(turn, name, reason)
   elseif turn.row[turn.known.columns.sync] ~= true then -- and nobody has noticed yet
     return refused("%s", AT_REST.suspended)
   end
-  local line = order.said .. " by the administrator" .. (reason and ": " .. reason or "")
+  local line = say("ordered-" .. name)
+  line = reason and say("with-reason", { line = line, reason = reason }) or line
   ok, err = helper.write(turn, { to_crm = {}, move = order.move, reason = reason }, { line })
   if not ok then
     return nil, err

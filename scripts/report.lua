@@ -3,8 +3,21 @@ local audit = require "audit"
 local facts = require "facts"
 local helper = require "flows.helper"
 local links = require "links"
+local say = require "say"
 
 local M = {}
+
+local LONGEST = 400 -- characters of a cause
+
+-- Whose turn it is: the seller's, or the administrator's; of other kinds the sentence says it, or
+-- time does.
+local REMEDY = { remote = "failed-remote", data = "failed-ours", script = "failed-ours",
+  config = "failed-ours" }
+
+local function line_of(payload)
+  local said, whole = say.error(payload.text)
+  return say(not whole and REMEDY[payload.kind] or "failed", { why = audit.cut(said, LONGEST) })
+end
 
 ---The handler of `report` jobs.
 ---@param payload {job: string, payload: table, kind: string, text: string}
@@ -17,14 +30,14 @@ function M.job(payload, meta)
   elseif link.agreed_ms and link.agreed_ms > meta.created_ms then -- it went well since
     return true
   end
-  local line = "Not synchronised: " .. payload.text
-  if not links.told(link, line) then
+  if not links.told(link, { failed = payload.text }) then
     return true
   end
   local known, err = facts.get()
   if not known then
     return nil, err
   end
+  local line = line_of(payload)
   local turn = { link = link, known = known, trigger = "report" }
   local ok
   ok, err = helper.read(turn)
@@ -32,7 +45,7 @@ function M.job(payload, meta)
     return err.kind == "absent" or nil, err
   end
   -- Not by helper.update: what failed may be the mapping, which that would ask again.
-  ok, err = helper.write(turn, { to_crm = {}, failed = true }, { audit.cut(line, 500) })
+  ok, err = helper.write(turn, { to_crm = {}, failed = true }, { line })
   if not ok then
     return nil, err
   end

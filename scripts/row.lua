@@ -7,6 +7,7 @@ local canonical = require "canonical"
 local choices = require "choices"
 local facts = require "facts"
 local fields = require "fields"
+local say = require "say"
 
 local M = {}
 
@@ -151,7 +152,7 @@ function M.close_change(changes, move, id, reason)
   local won = move.action == "win"
   changes[#changes + 1] = { op = "action", name = won and "WinOpportunity" or "LoseOpportunity",
     body = { Status = move.status, OpportunityClose = {
-      subject = won and "Won at Partner Center" or "Closed at Partner Center",
+      subject = say(won and "subject-won" or "subject-lost"),
       description = reason,
       ["opportunityid@odata.bind"] = "/opportunities(" .. id .. ")",
     } } }

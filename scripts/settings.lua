@@ -88,6 +88,10 @@ M.rows = {
     text = "characters of the audit text in the CRM, newest first",
   },
   {
+    name = "audit_language", type = "enum", values = { "auto", "en", "ja", "de" }, default = "auto",
+    text = "language of what sellers read: English, Japanese, German; auto: the organisation's",
+  },
+  {
     name = "expiry_reminder_days", type = "integer", default = 3, least = 0, most = 14,
     text = "days before an unanswered referral expires at which the seller is told; 0: never",
   },

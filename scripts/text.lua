@@ -153,6 +153,15 @@ function M.date(ms)
   return ("%04d-%02d-%02d"):format(year + era * 400 + (m <= 2 and 1 or 0), m, d)
 end
 
+--- A distance from UTC in minutes: "UTC", "+09:00", "-0330".
+---@param zone any
+---@return integer
+function M.zone_minutes(zone)
+  local sign, hours, minutes = tostring(zone or "UTC"):match("^([+-])(%d%d):?(%d%d)$")
+  if not sign then return 0 end
+  return math.tointeger((hours * 60 + minutes) * (sign == "-" and -1 or 1))
+end
+
 --- ISO 8601 in UTC, whole seconds: "2031-02-03T04:05:06Z".
 ---@param ms integer
 ---@return string

@@ -6,6 +6,7 @@ local canonical = require "canonical"
 local helper = require "flows.helper"
 local links = require "links"
 local partner_center = require "partner_center"
+local say = require "say"
 local text = require "text"
 local trace = require "trace"
 
@@ -93,7 +94,7 @@ function M.read_partner(turn)
   if made and math.abs(host.now_ms() - made) < STALE_MOST_MS then
     return STALE_MS -- our own, which no list shows yet
   elseif not ours then
-    return nil, { kind = "absent", text = "the deal is not at Partner Center any more" }
+    return nil, { kind = "absent", text = say.english "gone" }
   end
   local wait = stale(turn.link, ours, theirs)
   if wait then
@@ -176,7 +177,7 @@ function M.suspended(turn)
 end
 
 function M.suspend(turn)
-  return M.rest(turn, "suspended", "Sync with Partner Center is off: nothing travels")
+  return M.rest(turn, "suspended", say "off")
 end
 
 return M

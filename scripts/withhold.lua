@@ -13,25 +13,23 @@ local M = {}
 local MOST_SOLUTIONS = 50 -- of a referral
 local FIRST_DAY = "1753-01-01" -- of the CRM's calendar
 
--- One row a cause: the field, when it is bad, what is told.
+-- One row a cause: the field, when it is bad, the key of what is told.
 local BAD = {
   { "value", function(plan) return canonical.is_zero(canonical.given(plan.to_partner.value)) end,
-    "the deal value is 0 or empty: not sent, Partner Center keeps its own" },
+    "keeps-value" },
   { "closing_date", function(plan) return plan.to_partner.closing_date == json.null end,
-    "the closing date is empty: not sent, Partner Center keeps its own" },
+    "keeps-date" },
   { "name", function(plan) return plan.to_partner.name == json.null end,
-    "the deal name is empty: not sent, Partner Center keeps its own" },
+    "keeps-name" },
   { "currency", function(plan) return plan.to_partner.currency == json.null end,
-    "the currency is empty: not sent, Partner Center keeps its own" },
+    "keeps-currency" },
   { "solutions", function(plan) return #plan.to_partner.solutions == 0 end,
-    "at least one solution must stay: Partner Center keeps the last one", stays = true },
+    "keeps-last", stays = true },
   { "solutions", function(plan) return #plan.to_partner.solutions > MOST_SOLUTIONS end,
-    ("more than %d solutions are chosen: Partner Center takes no more and keeps its own"):format(
-      MOST_SOLUTIONS), stays = true },
+    "keeps-fewer", stays = true },
   { "help", function(plan)
     return not (canonical.whole(plan.partner.contact) or canonical.whole(plan.crm.contact))
-  end, "Microsoft's help is asked, but the deal has no contact with first name, last name, " ..
-    "e-mail and phone: choose or complete it" },
+  end, "keeps-contact" },
 }
 
 -- A field that is held goes with its group (rule 5).
@@ -50,8 +48,7 @@ function M.known_solutions(list, known)
     if facts.solution(known, item.id) then
       kept[#kept + 1] = item
     else
-      held[#held + 1] = { field = "solutions", text = "solution " .. item.id ..
-        " is not in the CRM's table of Microsoft solutions: add it there" }
+      held[#held + 1] = { field = "solutions", key = "no-solution", holes = { id = item.id } }
     end
   end
   return kept, held
@@ -69,7 +66,7 @@ end
 
 ---Values that Partner Center does not take, one by one.
 ---@param plan Plan
----@return {field: string, text: string}[]
+---@return Told[]
 function M.bad(plan)
   local held = json.array {}
   for _, rule in ipairs(BAD) do
@@ -77,7 +74,7 @@ function M.bad(plan)
     if plan.to_partner[field] ~= nil and is_bad(plan) then
       hold(plan, field)
       plan.stays.crm[field], plan.waits = rule.stays, plan.waits or rule.stays
-      held[#held + 1] = { field = field, text = why }
+      held[#held + 1] = { field = field, key = why }
     end
   end
   return held
@@ -101,22 +98,19 @@ function M.refused(plan, err)
     if plan.to_partner[field.name] ~= nil and names(err.text, field) then
       hold(plan, field.name)
       plan.stays.crm[field.name], plan.waits, any = true, true, true
-      table.insert(plan.held, { field = field.name,
-        text = field.label .. ": Partner Center refuses this value and keeps its own" })
+      table.insert(plan.held, { field = field.name, key = "keeps-refused" })
     end
   end
   return any
 end
 
 ---Why the CRM can't hold this money; nil: it can.  (suspends)
----@return {field: string, text: string}|nil
+---@return Told|nil
 function M.no_money(value, currency, known)
   if currency and not facts.currency(known, currency) then
-    return { field = "currency",
-      text = "currency " .. currency .. " does not exist in the CRM: add it there" }
+    return { field = "currency", key = "no-currency", holes = { code = currency } }
   elseif not facts.has_room(known, value) then
-    return { field = "value", text = "deal value " .. value ..
-      " is beyond what the CRM's column holds: widen its range there" }
+    return { field = "value", key = "no-room", holes = { value = value } }
   end
   return nil
 end
@@ -125,18 +119,15 @@ end
 ---travel, and nothing is said.
 ---@param values table<string, any>  canonical
 ---@param crm table|nil  the row's side, canonical
----@return table<string, {field: string, text: string}>  by field
+---@return table<string, Told>  by field
 function M.unknown_choices(values, crm, known)
   local out = {}
   local area = canonical.given(values.solution_area) or crm and crm.solution_area
   for _, name in ipairs(choices.names) do
     local value = canonical.given(values[name])
     if value and known.columns[name] and known.choice_column(name, value, area) == nil then
-      local what = name == "help" and "Microsoft was asked for " .. value or
-        ("%s %s"):format(fields.by_name[name].label, value)
-      out[name] = { field = name, text = what .. (name == "help" and
-        ", which the CRM's column does not have: add it there" or
-        ": the CRM does not have it: add it there") }
+      out[name] = { field = name, key = name == "help" and "no-help" or "no-choice",
+        holes = { value = value } }
     end
   end
   return out
@@ -153,7 +144,7 @@ end
 
 ---Values that the row can't hold, one by one.  (suspends)
 ---@param plan Plan
----@return {field: string, text: string}[]
+---@return Told[]
 function M.unfit(plan, known)
   hold_columnless(plan, known)
   local held = hold_solutions(plan, known)
@@ -163,15 +154,13 @@ function M.unfit(plan, known)
   end
   if plan.to_crm.name == json.null then
     plan.to_crm.name = nil
-    held[#held + 1] = { field = "name",
-      text = "the deal has no name at Partner Center: the CRM keeps its own" }
+    held[#held + 1] = { field = "name", key = "no-name" }
   end
   local date = canonical.given(plan.to_crm.closing_date)
   if date and date < FIRST_DAY then
     plan.to_crm.closing_date = nil
     plan.stays.partner.closing_date, plan.waits = true, true
-    held[#held + 1] = { field = "closing_date",
-      text = "closing date " .. date .. " is earlier than the CRM can hold: it keeps its own" }
+    held[#held + 1] = { field = "closing_date", key = "too-early", holes = { date = date } }
   end
   local money = M.no_money(canonical.given(plan.to_crm.value),
     canonical.given(plan.to_crm.currency), known)

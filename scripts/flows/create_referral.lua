@@ -8,6 +8,7 @@ local helper = require "flows.helper"
 local links = require "links"
 local partner_center = require "partner_center"
 local referral_body = require "referral_body"
+local say = require "say"
 local state = require "state"
 local text = require "text"
 
@@ -19,52 +20,53 @@ local function missing(value)
   return value == nil or value == ""
 end
 
--- One row a cause: what is wrong, and what mends it.  First the row's own, then the customer's.
+-- One row a cause: what is wrong, and the key of what is told.  First the row's own, then the
+-- customer's.
 local CHECKS = {
-  { function(d) return missing(d.name) end, "the deal has no name: give it one" },
+  { function(d) return missing(d.name) end, "needs-name" },
   { function(d) return canonical.is_zero(d.value) end,
-    "the deal value is 0 or empty: enter a value above 0" },
-  { function(d) return missing(d.currency) end, "the deal has no currency: choose one" },
+    "needs-value" },
+  { function(d) return missing(d.currency) end, "needs-currency" },
   { function(d) return missing(d.closing_date) end,
-    "the estimated closing date is empty: enter one" },
+    "needs-date" },
   { function(d) return #d.solutions == 0 end,
-    "no Microsoft solution is chosen: add at least one" },
+    "needs-solution" },
   { function(d) return #d.solutions > 50 end,
-    "more than 50 solutions are chosen: Partner Center takes 50 at most" },
-  { function(d) return missing(d.customer.name) end, "the deal has no account: choose one" },
+    "needs-fewer" },
+  { function(d) return missing(d.customer.name) end, "needs-account" },
   { function(d) return not missing(d.customer.name) and missing(d.customer.address_line1) end,
-    "the account's street (address 1, line 1) is empty: fill it in" },
+    "needs-street" },
   { function(d) return not missing(d.customer.name) and missing(d.customer.city) end,
-    "the account's city is empty: fill it in" },
+    "needs-city" },
   { function(d) return not missing(d.customer.name) and missing(d.customer.country) end,
-    "the account's country is empty or unknown: enter its two-letter code or its name" },
+    "needs-country" },
   { function(d) return d.help and not d.contact end,
-    "Microsoft's help is asked, but the deal has no contact: choose one" },
+    "needs-contact" },
   { function(d)
     local c = d.contact
     return d.help and c and (missing(c.first_name) or missing(c.last_name) or missing(c.email) or
       missing(c.phone))
-  end, "the contact needs first name, last name, e-mail and phone when Microsoft's help is asked" },
+  end, "needs-whole-contact" },
   { function(d) return d.cosell_type == "Services" and missing(d.partner_role) end,
-    "a Services co-sell deal needs a partner role: choose one" },
+    "needs-role" },
   { function(d) return d.cosell_type == "Services" and missing(d.solution_area) end,
-    "a Services co-sell deal needs a solution area: choose one" },
+    "needs-area" },
   { function(d) return d.cosell_type == "Services" and missing(d.solution_play) end,
-    "a Services co-sell deal needs a solution play: choose one" },
+    "needs-play" },
   { function(d)
     local owner = d.team[1]
     return not owner or missing(owner.last_name) or missing(owner.email) or missing(owner.phone)
-  end, "the deal's owner needs a name, an e-mail address and a phone number in the CRM" },
+  end, "needs-owner" },
 }
 
 ---What keeps a deal from being sent; empty: nothing.
 ---@param deal table  canonical, from the CRM
----@return string[]
+---@return Told[]
 function M.problems(deal)
   local out = json.array {}
   for _, check in ipairs(CHECKS) do
     if check[1](deal) then
-      out[#out + 1] = check[2]
+      out[#out + 1] = { key = check[2] }
     end
   end
   return out
@@ -77,17 +79,21 @@ local function refuse(turn, problems)
   local link = turn.link
   link.customer = turn.known.customer_stamp(turn.row)
   if not links.told(link, problems) then
-    link.crm.tag = turn.tag
+    local ok, err = helper.unmark(turn)
+    if not ok then
+      return nil, err
+    end
     return links.keep(link)
   end
-  local line = "Not sent to Partner Center: " .. table.concat(problems, "; ")
+  local said = say.items(problems)
+  local line = say("not-sent", { why = table.concat(said, say "semicolon") })
   local ok, err = helper.write(turn, { to_crm = {}, failed = true }, { line })
   if not ok then
     return nil, err
   end
   host.store.note_add(link.id, "audit", { text = line })
   host.run { flow = "create_referral", link = link.id, trigger = turn.trigger, outcome = "refused",
-    detail = { deal = turn.name, problems = problems } }
+    detail = { deal = turn.name, problems = said } }
   return links.keep(link)
 end
 
@@ -108,8 +114,7 @@ local function look(intent, id)
     end
   end
   if #ours > 1 then
-    return nil, { kind = "data",
-      text = "two referrals carry this opportunity's id: close one at Partner Center" }
+    return nil, { kind = "data", text = say.english "two-referrals" }
   end
   return ours[1]
 end
@@ -228,8 +233,8 @@ end
 local function finish(turn, ours, theirs, sent_deal)
   local link, known = turn.link, turn.known
   local partner = canonical.from_partner(ours, theirs, known)
-  local line = theirs and "Sent to Partner Center as a co-sell deal: " or "Sent to Partner Center: "
-  local lines = { line .. partner.link }
+  local lines = { theirs and say("sent-cosell", { link = partner.link }) or
+    say("sent", { what = partner.link }) }
   local to_crm = { id = partner.id, link = partner.link }
   if partner.visible and turn.row[known.columns.visible] ~= true then
     to_crm.visible = true
@@ -259,7 +264,7 @@ local function turned_down(turn, err)
     return nil, err
   end
   turn.link.intent = nil
-  return refuse(turn, { err.text })
+  return refuse(turn, { { text = err.text } })
 end
 
 ---Opportunity and solutions must have been left alone for a while before what can't be undone: the

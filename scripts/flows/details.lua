@@ -3,6 +3,7 @@
 -- does, with what this file found.
 local audit = require "audit"
 local dynamics = require "dynamics"
+local say = require "say"
 local text = require "text"
 
 local M = {}
@@ -79,7 +80,7 @@ local function choose(kind, hits, deal, known, lines)
     end
     return hits[math.tointeger(answer.index) or 0]
   end
-  lines[#lines + 1] = ("%d %ss match: the oldest was taken"):format(#hits, kind)
+  lines[#lines + 1] = say("several-" .. kind, { count = #hits })
   return hits[1]
 end
 
@@ -194,7 +195,7 @@ function M.find(deal, known)
     found.owner = user and { table = "systemuser", id = user.systemuserid } or
       team and { table = "team", id = team.teamid }
     if not found.owner then
-      table.insert(found.lines, "the owner that the mapping named is neither a user nor a team")
+      table.insert(found.lines, say "no-owner")
     end
   end
   return found

@@ -180,10 +180,13 @@ local STAMPS = "parentaccountid($select=modifiedon),parentcontactid($select=modi
 local function wake_waiting(row, known)
   local id = links.by_row(known.table, row[known.key])
   local link = id and links.get(id)
-  local refused = link and link.customer and link.customer ~= known.customer_stamp(row)
-  local unshared = link and link.engagement and not link.theirs and
-    link.contact_seen ~= known.contact_stamp(row)
-  if refused or unshared then
+  local news
+  if link and link.engagement then
+    news = not link.theirs and link.contact_seen ~= known.contact_stamp(row)
+  elseif link then
+    news = link.customer and link.customer ~= known.customer_stamp(row)
+  end
+  if news then
     links.wake(id, "customer")
   end
 end

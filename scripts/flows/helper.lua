@@ -7,6 +7,7 @@ local canonical = require "canonical"
 local dynamics = require "dynamics"
 local links = require "links"
 local rows = require "row"
+local text = require "text"
 
 local M = {}
 
@@ -112,6 +113,23 @@ function M.write(turn, change, lines)
     return true
   end
   return send(turn, changes)
+end
+
+---Whether the name carries a mark though marks are switched off.
+function M.marked(turn)
+  local known = turn.known
+  local name = text.trim(canonical.given(turn.row[known.columns.name]) or "")
+  return not known.marks_shown and canonical.strip_marks(name, known.marks) ~= name
+end
+
+---Takes such a mark off, and writes nothing else.  (suspends)
+---@return true|nil, table|nil err
+function M.unmark(turn)
+  if M.marked(turn) then
+    return M.write(turn, { to_crm = {} }, {})
+  end
+  turn.link.crm.tag = turn.tag
+  return true
 end
 
 ---A copy of another deal's row becomes a row of its own (situation 15): what is ours on it goes.

@@ -12,27 +12,24 @@ local function on()
 end
 
 local SAID = {
-  active = "Microsoft accepted the deal",
-  declined = "Microsoft declined the deal; it stays open here",
-  expired = "Microsoft did not answer in time; the deal stays open here",
-  won = "Microsoft marked its side of the deal as won",
-  lost = "Microsoft marked its side of the deal as lost",
+  active = "microsoft-active", declined = "microsoft-declined", expired = "microsoft-expired",
+  won = "microsoft-won", lost = "microsoft-lost", -- texts/
 }
 
 ---What the seller should read about Microsoft's copy since it was looked at last.
 ---@param partner table  canonical, as read
 ---@param base table  Partner Center's base
----@return string[]
+---@return Told[]
 function M.heard(partner, base)
   local now, before = partner.microsoft_state, base.microsoft_state
   if now == nil or now == before or now == "new" or not on() then
     return {}
   end
-  local line = SAID[now] or ("Microsoft's side of the deal is now " .. now)
+  local key = SAID[now] or "microsoft-other"
   if partner.microsoft_id and now == "active" then
-    line = line .. ": its identifier there is " .. partner.microsoft_id
+    return { { key = "microsoft-known", holes = { id = partner.microsoft_id } } }
   end
-  return { line }
+  return { { key = key, holes = { state = now } } }
 end
 
 -- What is read of Microsoft's copy.

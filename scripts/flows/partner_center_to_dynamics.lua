@@ -4,6 +4,7 @@
 local brakes = require "brakes"
 local links = require "links"
 local partner_center = require "partner_center"
+local say = require "say"
 local text = require "text"
 
 local M = {}
@@ -66,8 +67,7 @@ local function link_of(referral)
   end
   local link = links.get(id)
   if link.engagement and link.engagement ~= referral.engagementId:lower() then
-    return nil, { kind = "data", text = "two deals at Partner Center name one row of the CRM: " ..
-      "close one of them there" }
+    return nil, { kind = "data", text = say.english "two-deals" }
   elseif not link.engagement then
     link.engagement = referral.engagementId:lower()
     if not (link.intent or link.adopted) then -- made by nobody this state knows (rule 14)
