@@ -11,6 +11,7 @@ local canonical = require "canonical"
 local dynamics = require "dynamics"
 local facts = require "facts"
 local fields = require "fields"
+local helper = require "flows.helper"
 local links = require "links"
 local partner_center = require "partner_center"
 local partner_center_to_dynamics = require "flows.partner_center_to_dynamics"
@@ -43,12 +44,13 @@ local owner, busy_until = 0, 0
 ---@field only_partner integer  referrals that no row has
 ---@field found integer         on both sides, not adopted
 ---@field gone integer          linked, and one side was not there
+---@field marked integer        rows with a mark in their name though marks are switched off
 ---@field seen table<string, integer[]>|nil  SETS of links, a bit each; marks of their own
 ---@field changed table<string, true>|nil     those of them that are to be saved
 
 local function fresh()
   return { began_ms = host.now_ms(), step = "crm", pages = 0, crm = 0, partner = 0, equal = 0,
-    differ = 0, fields = {}, only_crm = 0, only_partner = 0, found = 0, gone = 0 }
+    differ = 0, fields = {}, only_crm = 0, only_partner = 0, found = 0, gone = 0, marked = 0 }
 end
 
 -- ---- Sets of links, a bit each: 100,000 of them are 12 kB ----
@@ -149,6 +151,10 @@ local function crm_row(s, row, known)
   end
   put(s, "crm", id)
   local link = links.get(id)
+  if on and is_live(link) and helper.marked { row = row, known = known } then
+    s.marked = (s.marked or 0) + 1
+    host.store.note_add(id, NOTE, { kind = "marked" })
+  end
   if link.state == "found" then
     s.found = s.found + 1
     note_difference(s, id, "found")
@@ -381,6 +387,8 @@ local function act_on(note, all)
   elseif doc.kind == "only_crm" and note.link == 0 then
     local link = links.of_row("opportunity", doc.row)
     return link and links.wake(link.id, "sweep")
+  elseif doc.kind == "marked" then -- nothing is written for a mark alone unless it is asked for
+    return all and links.wake(note.link, "sweep")
   elseif doc.kind == "found" then
     return all and adopt(note.link) and links.wake(note.link, "sweep")
   elseif all then

@@ -59,6 +59,7 @@ local COUNTS = {
   { "only_partner", "only at Partner Center" },
   { "found", "on both sides, not adopted by this state" },
   { "gone", "linked, and one side is not there any more" },
+  { "marked", "with a mark in the name, though marks are switched off" },
 }
 
 local function by_field(s)
@@ -76,7 +77,7 @@ local function by_field(s)
 end
 
 local KINDS = { only_crm = "only in the CRM", only_partner = "only at Partner Center",
-  found = "not adopted", gone = "one side gone" }
+  found = "not adopted", gone = "one side gone", marked = "a mark in the name" }
 
 local function finding(note)
   local doc = note.doc
@@ -104,8 +105,9 @@ local function lines_of(s, list, cmd)
   local out = { ("compared %d rows of the CRM with %d deals of Partner Center, %d pages, %.1f s")
     :format(s.crm, s.partner, s.pages, (s.ended_ms - s.began_ms) / 1000) }
   for _, row in ipairs(COUNTS) do
-    if s[row[1]] > 0 or row[1] == "equal" then
-      out[#out + 1] = ("%7d  %s"):format(s[row[1]], row[2])
+    local count = s[row[1]] or 0
+    if count > 0 or row[1] == "equal" then
+      out[#out + 1] = ("%7d  %s"):format(count, row[2])
     end
   end
   for _, row in ipairs(by_field(s)) do
@@ -123,7 +125,7 @@ local function lines_of(s, list, cmd)
 end
 
 local function nothing_left(s)
-  return s.differ + s.only_crm + s.only_partner + s.found + s.gone == 0
+  return s.differ + s.only_crm + s.only_partner + s.found + s.gone + (s.marked or 0) == 0
 end
 
 -- What there is to do now, as a last line.
@@ -143,7 +145,8 @@ local function report(cmd, s, list, applied, as_json)
     cmd.out(json.encode { began_ms = s.began_ms, ended_ms = s.ended_ms, pages = s.pages,
       crm = s.crm, partner = s.partner, equal = s.equal, differ = s.differ,
       by_field = by_field(s), only_crm = s.only_crm, only_partner = s.only_partner,
-      found = s.found, gone = s.gone, deals = list, applied = applied or json.null,
+      found = s.found, gone = s.gone, marked = s.marked or 0, deals = list,
+      applied = applied or json.null,
       brake = brakes.on() or json.null } .. "\n")
     return
   end
