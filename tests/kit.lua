@@ -194,6 +194,40 @@ function M.discreet(s)
   end
 end
 
+-- ---- What no service may have to say ----
+
+local REFUSED = { ["400"] = true, ["403"] = true, ["405"] = true, ["409"] = true, ["422"] = true }
+-- What is asked to see whether it is there, and an answer that only says that it is not.
+local PROBES = { "/webhooks/v1/registration" }
+
+local function is_probe(path)
+  for _, probe in ipairs(PROBES) do
+    if path:find(probe, 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
+---No service has refused anything: what we send is what it takes.  Of a batch each part counts.
+---@param s table
+function M.accepted(s)
+  local out = {}
+  for _, one in ipairs(s:say("trace", { "0", "1000" }).list) do
+    local batch = (one.answer or ""):match("^batch: (.*)$")
+    local said = batch or one.status and tostring(one.status) or ""
+    for status in said:gmatch("%d+") do
+      if REFUSED[status] and one.service ~= "callback" and not is_probe(one.path) then
+        out[#out + 1] = ("%s %s %s: %s"):format(one.service, one.method, one.path,
+          batch and one.request .. " -> " .. one.answer or one.answer)
+      end
+    end
+  end
+  if #out > 0 then
+    error({ check = "a service has refused:\n" .. table.concat(out, "\n"):sub(1, 2000) }, 0)
+  end
+end
+
 -- ---- Time that flies, and what is said of a remote ----
 
 ---Moves the host's wall clock alone, back if ms is below 0.
@@ -223,12 +257,16 @@ function M.remote(s, name)
   error("no remote " .. name)
 end
 
----Runs body(s) on a new stage and always ends it.
+---Runs body(s) on a new stage and always ends it.  o.refused: why a service refuses something here;
+---else none may.
 function M.with(o, body)
   local s = M.new(o)
   local ok, err = pcall(body, s)
   if ok and s.host then
     ok, err = pcall(M.discreet, s)
+  end
+  if ok and s.sim and not o.refused then
+    ok, err = pcall(M.accepted, s)
   end
   local said = not ok and tap.message(err) or nil
   if said and s.host then
