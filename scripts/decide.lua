@@ -5,6 +5,7 @@ local agreement = require "agreement"
 local audit = require "audit"
 local canonical = require "canonical"
 local create_referral = require "flows.create_referral"
+local dynamics = require "dynamics"
 local details = require "flows.details"
 local flow_table = require "flow_table"
 local links = require "links"
@@ -53,6 +54,21 @@ local function news(link, plan)
   return links.told(link, items)
 end
 
+-- Why the row was lost: the mapping's words, else those of who closed it, else its status reason.
+local function learn_reason(plan, turn)
+  if not withhold.loses(plan) or turn.known.describe.has.close_reason then
+    return true
+  end
+  local rows, err = dynamics.query("opportunityclose", { select = { "description" }, top = 1,
+    filter = "_opportunityid_value eq " .. turn.link.crm.id, orderby = "createdon desc" })
+  if not rows then
+    return nil, err
+  end
+  local words = rows[1] and canonical.text(rows[1].description)
+  plan.crm.reason = words or plan.crm.reason
+  return true
+end
+
 -- What may not go to Partner Center now; the rest of its plan stands.
 local function outward(plan, turn)
   withhold.closed(plan)
@@ -96,7 +112,10 @@ function M.plan(turn)
   plan.heard = microsoft_updates.heard(partner, partner_base)
   plan.told_before = link.told
   plan.news = news(link, plan)
-  local err
+  local ok, err = learn_reason(plan, turn)
+  if not ok then
+    return nil, err
+  end
   plan.extra, plan.mapped, err = details.update(link, partner, turn.row)
   if not plan.extra then
     return nil, err
@@ -120,6 +139,14 @@ function M.is_empty(turn, plan)
     not turn.link.pending
 end
 
+-- What changed, and why, where the deal closes by it.
+local function with_reason(changes, closes, reason)
+  if closes and reason then
+    return say("with-reason", { line = changes, reason = reason })
+  end
+  return changes
+end
+
 -- The lines for the seller, in the order they should be read.
 function M.lines(turn, plan)
   local lines = agreement.announced(turn.link, turn.read.ours.eTag)
@@ -128,8 +155,10 @@ function M.lines(turn, plan)
       lines[#lines + 1] = key and say(key, { what = said }) or said
     end
   end
-  add("sent", audit.changes(plan.to_partner, plan.partner))
-  add("received", audit.changes(plan.to_crm, plan.crm))
+  add("sent", with_reason(audit.changes(plan.to_partner, plan.partner), withhold.loses(plan),
+    plan.crm.reason))
+  add("received", with_reason(audit.changes(plan.to_crm, plan.crm),
+    plan.crm_move and plan.crm_move.action, plan.partner.reason))
   add(nil, audit.conflicts(plan.conflicts))
   for _, item in ipairs(plan.news and plan.held or {}) do
     add(nil, say.item(item))

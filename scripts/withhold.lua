@@ -191,6 +191,11 @@ local function closes(plan)
   return plan.pair ~= nil and plan.pair[1] == "Closed"
 end
 
+---Whether the deal closes at Partner Center, and is not won: a reason goes with that.
+function M.loses(plan)
+  return closes(plan) and plan.pair[2] ~= "Won"
+end
+
 ---Of a deal that closes Microsoft is not asked for help any more.
 function M.closing(plan)
   if closes(plan) and plan.to_partner.help then

@@ -175,6 +175,35 @@ local function services(t)
   end)
 end
 
+local TAXONOMY = [[
+return {
+  roles = { { label = "Solution design", id = "R-28" } },
+  areas = { { label = "Security", id = "A-28",
+    plays = { { label = "Data Security", id = "P-28" } } } },
+}
+]]
+
+local function own_taxonomy(t)
+  kit.with({ files = { ["taxonomy.lua"] = TAXONOMY } }, function(s)
+    s:act("create-opportunity", rules.deal { values = { [ROLE] = "Solution design",
+      [AREA] = "Security", [PLAY] = data_security(s) } })
+    s:rest()
+    t.eq(attribute(s, "SolutionArea"), "A-28", "solution area")
+    t.eq(attribute(s, "SolutionPlay"), "P-28", "solution play")
+    t.eq(attribute(s, "PartnerRole"), "R-28", "partner role")
+    local id = s:act("portal-create", { name = "Depot", value = 1000, currency = "USD",
+      [ATTRIBUTES] = json.array { { type = "CustomerMarketplaceIntent", id = "No" },
+        { type = "SolutionArea", id = "a-28" }, { type = "SolutionPlay", id = "P-28" } } }).id
+    s:rest()
+    for _, o in ipairs(kit.opportunities(s)) do
+      t.eq(named(s, AREA, o.row["_" .. AREA .. "_value"]), "Security", o.name)
+      t.eq(named(s, PLAY, o.row["_" .. PLAY .. "_value"]), "Data Security", o.name)
+    end
+    t.eq(#kit.opportunities(s), 2, id)
+    kit.quiet(t, s)
+  end)
+end
+
 -- ---- Prices ----
 
 local PRICE, QUANTITY = "msft_price", "msft_quantity"
@@ -258,6 +287,50 @@ local function contact_until_shared(t)
   end)
 end
 
+-- ---- Why it was lost ----
+
+local function lost_here(t)
+  kit.started(function(s, _, crm_row)
+    s:act("lose", { id = crm_row, status = "Out-Sold", reason = "The budget went elsewhere" })
+    s:rest()
+    t.eq(ours(s).substatus, "Lost", "substatus")
+    t.eq(ours(s).statusReason, "The budget went elsewhere", "in the words of who closed it")
+    t.has(row(s, crm_row)[rules.AUDIT], "→ lost: The budget went elsewhere")
+    kit.quiet(t, s)
+  end)
+end
+
+local function lost_without_words(t)
+  kit.started(function(s, _, crm_row)
+    s:act("lose", { id = crm_row, status = "Out-Sold" })
+    s:rest()
+    t.eq(ours(s).statusReason, "Out-Sold", "the status reason")
+    kit.quiet(t, s)
+  end)
+end
+
+local function lost_there(t)
+  kit.started(function(s, id, crm_row)
+    s:act("close", { id = id, state = "lost", reason = "Customer silent" })
+    s:rest()
+    t.eq(row(s, crm_row).statuscode, 5, "out-sold")
+    t.has(row(s, crm_row)[rules.AUDIT], "→ lost: Customer silent")
+    local closes = s:rows "crm:opportunityclose"
+    t.eq(closes[#closes].description, "Customer silent", "on the close activity")
+    kit.quiet(t, s)
+  end)
+end
+
+local function won_here(t)
+  kit.started(function(s, _, crm_row)
+    s:act("win", { id = crm_row })
+    s:rest()
+    t.eq(ours(s).substatus, "Won", "substatus")
+    t.eq(ours(s).statusReason == json.null or ours(s).statusReason == nil, true, "no reason")
+    kit.quiet(t, s)
+  end)
+end
+
 return function(t)
   local cases = {
     { "item 45: intent, stage, area, play, role and program come from the portal",
@@ -267,11 +340,16 @@ return function(t)
     { "item 48: intent, stage, area, play and role go to Partner Center", chosen_in_crm },
     { "item 46: a new deal goes with campaign, size, DUNS number, area and play", sent_whole },
     { "item 46: a Services co-sell needs role, area and play", services },
+    { "item 46: a profile's own areas, plays and roles, with the API's names", own_taxonomy },
     { "item 37: price and quantity of a solution travel both ways", prices },
     { "item 41: visibility and help that are taken back are set again, and it is said",
       taken_back },
     { "item 51: what can't change after creation is named part by part, once", fixed_parts },
     { "item 51: a contact travels until Microsoft is invited", contact_until_shared },
+    { "item 49: lost in the CRM, with the words of who closed it", lost_here },
+    { "item 49: lost in the CRM without a word: the status reason goes", lost_without_words },
+    { "item 49: lost at Partner Center, the reason stands on the row", lost_there },
+    { "item 49: won in the CRM", won_here },
   }
   for _, case in ipairs(cases) do
     t.case(case[1], function() case[2](t) end)
