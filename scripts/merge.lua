@@ -112,6 +112,22 @@ local function members(merged, field, own, own_base, other, other_base, loses)
   return out
 end
 
+-- Whether both sides changed the same of a member, and not to the same.
+local function clash(field, own, own_base, other, other_base)
+  local was, theirs, theirs_was = by_id(own_base), by_id(other), by_id(other_base)
+  for id, one in pairs(by_id(own)) do
+    local there = theirs[id]
+    for _, part in ipairs(there and was[id] and theirs_was[id] and field.parts or {}) do
+      local name = part.name
+      if one[name] ~= was[id][name] and there[name] ~= theirs_was[id][name] and
+        one[name] ~= there[name] then
+        return true
+      end
+    end
+  end
+  return false
+end
+
 local function both_ways_set(plan, field, crm, partner, crm_base, partner_base)
   local name, why = field.name, "members come and go by themselves"
   local merged = merge_set(crm[name], crm_base[name], partner[name])
@@ -120,6 +136,10 @@ local function both_ways_set(plan, field, crm, partner, crm_base, partner_base)
     crm_base[name], true)
   local here = members(merged, field, crm[name], crm_base[name], partner[name],
     partner_base[name], false)
+  if clash(field, crm[name], crm_base[name], partner[name], partner_base[name]) then
+    plan.conflicts[#plan.conflicts + 1] =
+      { field = name, crm = crm[name], partner = partner[name], kept = "crm" }
+  end
   if not canonical.same(field, there, partner[name]) then
     send(plan, "to_partner", field, there, why)
   end

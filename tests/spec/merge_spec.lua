@@ -82,6 +82,55 @@ return function(t)
     t.eq(p.to_partner.notes, json.null)
   end)
 
+  t.case("what_travels_with_a_member_merges_part_by_part", function()
+    local function priced(price, quantity)
+      return { solutions = { { id = "SOL-1", price = price, quantity = quantity } } }
+    end
+    -- before, crm, partner, what each side gets (nil: nothing), conflicts
+    local rows = {
+      { { "1", "1" }, { "2", "1" }, { "1", "1" }, partner = { "2", "1" }, conflicts = 0 },
+      { { "1", "1" }, { "1", "1" }, { "1", "5" }, crm = { "1", "5" }, conflicts = 0 },
+      { { "1", "1" }, { "2", "1" }, { "1", "5" }, crm = { "2", "5" }, partner = { "2", "5" },
+        conflicts = 0 },
+      { { "1", "1" }, { "2", "1" }, { "3", "1" }, partner = { "2", "1" }, conflicts = 1 },
+      { { "1", "1" }, { "2", "1" }, { "2", "1" }, conflicts = 0 },
+      { { "1", "1" }, { nil, "1" }, { "1", "1" }, partner = { nil, "1" }, conflicts = 0 },
+    }
+    for i, row in ipairs(rows) do
+      local base, state = priced(table.unpack(row[1], 1, 2)), { state = "active" }
+      state.solutions = base.solutions
+      local there = priced(table.unpack(row[3], 1, 2))
+      there.state = "active"
+      local p = merge.plan(deal(priced(table.unpack(row[2], 1, 2))), deal(there), deal(base),
+        deal(state))
+      for _, side in ipairs { "crm", "partner" } do
+        local got, want = p["to_" .. side].solutions, row[side]
+        want = want and priced(table.unpack(want, 1, 2)).solutions
+        t.eq(got and json.encode(got), want and json.encode(want), i .. " " .. side)
+      end
+      t.eq(#p.conflicts, row.conflicts, i .. " conflicts")
+    end
+  end)
+
+  t.case("area_and_play_are_one_value", function()
+    local p = plan({ solution_area = "Security", solution_play = "Data Security" },
+      { solution_area = "AI", solution_play = "Agents" })
+    t.eq(p.to_partner.solution_area, "Security")
+    t.eq(p.to_partner.solution_play, "Data Security")
+    t.eq(p.to_crm.solution_area, nil)
+    t.eq(#p.conflicts, 2)
+  end)
+
+  t.case("help_or_visibility_that_is_taken_back_is_told_and_set_again", function()
+    local p = merge.plan(deal(), deal { visible = true, state = "active" }, deal { visible = true },
+      deal { visible = true, state = "active" })
+    t.eq(p.to_crm.visible, true)
+    t.eq(json.encode(p.told), '[{"field":"visible","why":"fixed"}]')
+    p = merge.plan(deal(), deal { visible = true, state = "active" }, deal(),
+      deal { state = "active" })
+    t.eq(#p.told, 0, "the portal made it visible: nothing to explain")
+  end)
+
   t.case("solutions_merge_as_sets_and_foreign_members_stay", function()
     local p = plan({ solutions = { { id = "SOL-1" }, { id = "SOL-2" } } },
       { solutions = { { id = "SOL-1" }, { id = "SOL-3" } } })
