@@ -23,7 +23,7 @@ B := build
 T := build/test$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 Q := $(if $(V),,@)
 
-PACKAGES := lua5.4 lua5.4-cjson libcurl sqlite3 libcrypto libevent libseccomp
+PACKAGES := lua5.4 lua5.4-cjson libcurl sqlite3 libcrypto libevent libseccomp libzip expat xlsxwriter
 WARN := -Wall -Wextra -Wshadow -Wundef -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	-Wconversion -Wno-sign-conversion -Wvla -Wwrite-strings -Wimplicit-fallthrough
 CPPFLAGS += -Ihost -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
@@ -31,8 +31,8 @@ CFLAGS ?= -O2 -g
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_ALL = -std=c11 $(WARN) $(CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all,$(HARDEN))
 LDFLAGS_ALL = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
-LIBS_HOST = $(shell pkg-config --libs lua5.4 lua5.4-cjson libcurl sqlite3 libcrypto libevent)
-LIBS_WORLD = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lsqlite3 -lcrypto
+LIBS_HOST = $(shell pkg-config --libs lua5.4 lua5.4-cjson libcurl sqlite3 libcrypto libevent libzip expat xlsxwriter)
+LIBS_WORLD = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lsqlite3 -lcrypto -lzip -lexpat -lxlsxwriter
 WRAPPED := lua_newstate lua_close lua_sethook luaL_loadbufferx crypto_key_load crypto_key_free \
 	clock_wall_ms clock_mono_us log_line
 WRAPS := $(WRAPPED:%=-Wl,--wrap=%)
@@ -40,12 +40,12 @@ LIBS_MAPPER = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lseccomp
 
 BASE := buf clock crypto crypto_cert err log world
 IO := child frames http_answer http_call http_client http_conn http_crowd http_gate http_request \
-	http_server loop watch wire
+	http_server loop pack sheet sheet_book sheet_write watch wire xml
 STORE := backup copy db docs json_text links migrations private_file queue queue_many restore runs \
 	state_file stmt trouble vault
 REMOTE := answer gate inbox oauth oauth_wire remote remote_set remote_url verify verify_url
 SCRIPT := api api_child api_control api_crypto api_docs api_file api_host api_http api_kit api_rows \
-	api_serve api_store commands files generation json json_lex json_value json_write mapper \
+	api_serve api_sheet api_store commands files generation json json_lex json_value json_write mapper \
 	mapper_frame profile reload task ticks vm vm_err vm_libs
 APP := app back cli control endpoints here process record refusals retry sched site
 MAPPER := files lock main
@@ -55,7 +55,7 @@ HOST_FILES := $(BASE:%=base/%) $(IO:%=io/%) $(STORE:%=store/%) $(REMOTE:%=remote
 MAPPER_FILES := $(MAPPER:%=mapper/%) base/err base/buf base/clock script/vm script/vm_err \
 	script/vm_libs script/json script/json_lex script/json_value script/json_write
 WORLD := chunks disk dice host keys loop main mapping net practice run shrink steady trace watch wire
-FUZZ := answer callback certificate json mapping profile
+FUZZ := answer callback certificate json mapping profile sheet
 F := build/fuzz
 FUZZ_FLAGS = -std=c11 $(WARN) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 CHECKS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))

@@ -35,6 +35,7 @@
  *   api_control    host.control: control sockets for commands that run here
  *   api_file       host.file: files, for those too
  *   api_child      host.child: programs that they start
+ *   api_sheet      host.sheet: tables that people keep in files
  *   api_crypto     host.crypto: digests, keys, certificates
  *   api_rows       rows as Lua values, for api_store and api_docs
  *   api_kit        help for functions that Lua calls, for all of them
@@ -87,6 +88,11 @@
  *   http_client    requests by curl
  *   http_request   one on its way out, judged and copied
  *   http_answer    its answer, collected
+ *   sheet          a workbook's sheet, cell by cell
+ *   sheet_book     what its cells refer to
+ *   sheet_write    a workbook, or any file that people take away, written whole
+ *   pack           zip archives, within limits
+ *   xml            XML, within limits
  *   watch          something changed under these folders
  *   child          child processes
  *   frames         messages over a Unix socket

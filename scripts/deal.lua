@@ -257,16 +257,21 @@ end
 local function held_at_first(turn, deal)
   local held
   deal.solutions, held = withhold.known_solutions(deal.solutions, turn.known)
+  turn.link.waits = #held > 0 or turn.link.waits
   local heard = deal.state ~= "new" and microsoft_updates.heard(deal, {}) or {}
   table.move(heard, 1, #heard, #held + 1, held)
   local names = microsoft_updates.unheard(deal, {})
-  for name, said in pairs(withhold.unknown_choices(deal, nil, turn.known)) do
-    names[#names + 1], held[#held + 1] = name, said
+  for _, said in ipairs(withhold.unknown_choices(deal, nil, turn.known)) do
+    names[#names + 1], held[#held + 1] = said.field, said
   end
   local money = withhold.no_money(deal.value, deal.currency, turn.known)
   if money then
     held[#held + 1] = money
     table.move({ "value", "currency" }, 1, 2, #names + 1, names)
+  end
+  local early = withhold.too_early(deal.closing_date)
+  if early then
+    names[#names + 1], held[#held + 1] = "closing_date", early
   end
   for _, name in ipairs(names) do
     deal[name], turn.link.waits = nil, true

@@ -13,6 +13,7 @@ M.table = meta.table
 M.forget = meta.forget
 M.tables_with_prefix = meta.tables_with_prefix
 M.relations = meta.relations
+M.labels = meta.labels
 M.q = call.q
 M.encode = text.encode
 

@@ -260,6 +260,22 @@ function M.tables_with_prefix(prefix)
   return out
 end
 
+--- What people call the columns of a table: { column = { label = in our user's language, labels =
+--- in every one } }.  (suspends)
+---@param logical string
+---@return table<string, { label: string|nil, labels: string[] }>|nil, table|nil
+function M.labels(logical)
+  local rows, err = list("read the labels of " .. logical,
+    definition(logical) .. "/Attributes?$select=LogicalName,DisplayName")
+  if not rows then return nil, err end
+  local out = {}
+  for _, row in ipairs(rows) do
+    local label, labels = labels_of(row.DisplayName)
+    out[row.LogicalName] = { label = label, labels = labels }
+  end
+  return out
+end
+
 --- The 1:N relationships of a table: { {name=, referencing=, column=, navigation=,
 --- referenced_navigation=}, ... }.  (suspends)
 ---@param logical string

@@ -414,6 +414,44 @@ function host.crypto.verify(cert_pem, algorithm, bytes, signature) end
 ---@return string? sha1, string|err sha256 bytes
 function host.crypto.thumbprints(cert_pem) end
 
+-- ---- host.sheet: tables that people keep in files; paths are absolute ----
+
+host.sheet = {}
+
+---@class host.sheet_file
+local sheet = {} -- luacheck: ignore 241
+
+---@param path string
+---@param name? string of the sheet; nil: the first that is not hidden
+---@return host.sheet_file? sheet, err? err absent: no such file; data: none that can be read
+function host.sheet.open(path, name) end
+
+---@return string
+function sheet:name() end
+
+---The cells of the next piece of it, maybe none: { row, column, kind, text } with kind "t" text,
+---"n" number, "d" date (days since the end of 1899), "b" boolean, "e" error.
+---@return table[]? cells, err? err nil, nil: the end
+function sheet:cells() end
+
+function sheet:close() end
+
+---@param path string
+---@return string? bytes, err? err
+function host.sheet.text(path) end
+
+---A workbook of one sheet, every cell a text; whole or not at all, on disk when this returns.
+---@param path string
+---@param what { name: string, rows: string[][], force?: boolean } force: covers a file
+---@return true? ok, err? err
+function host.sheet.write(path, what) end
+
+---@param path string
+---@param bytes string
+---@param force? boolean covers a file
+---@return true? ok, err? err
+function host.sheet.write_text(path, bytes, force) end
+
 -- ---- commands that run here only ----
 
 ---@class host.incoming

@@ -189,15 +189,15 @@ end
 
 -- ---- Both sides ----
 
--- Columns of the lead, with an audit line, under its tag.
+-- Columns of the lead, with an audit line if there is one, under its tag.
 local function write(turn, values, line)
   local c, column = turn.known.columns, turn.meta.columns[turn.known.columns.audit]
-  if column then
+  if column and line then
     values[c.audit] = audit.all(turn.row[c.audit], { line }, column.max)
   end
   local ok, err = dynamics.changes { { op = "update", table = TABLE, id = turn.link.crm.id,
     tag = turn.tag, values = values } }
-  if ok then
+  if ok and line then
     turns.note(turn, line)
   end
   return ok, err
@@ -306,8 +306,12 @@ local function refresh(turn, deal)
       crm_base[name] = deal[name]
     end
   end
+  local news = next(values) and say "received-lead"
+  if not (values.subject or turn.known.marks_shown or is.name == canonical.given(row.subject)) then
+    values.subject = is.name -- a mark that is switched off
+  end
   if next(values) then
-    local ok, err = write(turn, values, say "received-lead")
+    local ok, err = write(turn, values, news)
     if not ok then
       return nil, err
     end

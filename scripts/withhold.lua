@@ -40,7 +40,8 @@ local function hold(plan, name)
   end
 end
 
----Solutions that the CRM's table does not have can't be added to the row.
+---Solutions that the CRM's table does not have can't be added to the row; the rest of the deal
+---goes on, and they come at the next look once somebody has added them there.
 ---@return table[] kept, table[] held  what is told of the others
 function M.known_solutions(list, known)
   local kept, held = json.array {}, json.array {}
@@ -59,6 +60,7 @@ local function hold_solutions(plan, known)
     return json.array {}
   end
   local kept, held = M.known_solutions(plan.to_crm.solutions, known)
+  plan.waits = plan.waits or #held > 0
   local same = canonical.same(fields.by_name.solutions, kept, plan.crm.solutions)
   plan.to_crm.solutions = not same and kept or nil
   return held
@@ -115,18 +117,28 @@ function M.no_money(value, currency, known)
   return nil
 end
 
+---Why the CRM can't hold this date; nil: it can.
+---@param date string|nil  canonical
+---@return Told|nil
+function M.too_early(date)
+  if date and date < FIRST_DAY then
+    return { field = "closing_date", key = "too-early", holes = { date = date } }
+  end
+  return nil
+end
+
 ---Choices for which the CRM has no option and no row; where it has not even the column they do not
 ---travel, and nothing is said.
 ---@param values table<string, any>  canonical
 ---@param crm table|nil  the row's side, canonical
----@return table<string, Told>  by field
+---@return Told[]
 function M.unknown_choices(values, crm, known)
   local out = {}
   local area = canonical.given(values.solution_area) or crm and crm.solution_area
   for _, name in ipairs(choices.names) do
     local value = canonical.given(values[name])
     if value and known.columns[name] and known.choice_column(name, value, area) == nil then
-      out[name] = { field = name, key = name == "help" and "no-help" or "no-choice",
+      out[#out + 1] = { field = name, key = name == "help" and "no-help" or "no-choice",
         holes = { value = value } }
     end
   end
@@ -148,19 +160,19 @@ end
 function M.unfit(plan, known)
   hold_columnless(plan, known)
   local held = hold_solutions(plan, known)
-  for name, said in pairs(M.unknown_choices(plan.to_crm, plan.crm, known)) do
-    plan.to_crm[name], plan.stays.partner[name] = nil, true
+  for _, said in ipairs(M.unknown_choices(plan.to_crm, plan.crm, known)) do
+    plan.to_crm[said.field], plan.stays.partner[said.field] = nil, true
     held[#held + 1] = said
   end
   if plan.to_crm.name == json.null then
     plan.to_crm.name = nil
     held[#held + 1] = { field = "name", key = "no-name" }
   end
-  local date = canonical.given(plan.to_crm.closing_date)
-  if date and date < FIRST_DAY then
+  local early = M.too_early(canonical.given(plan.to_crm.closing_date))
+  if early then
     plan.to_crm.closing_date = nil
     plan.stays.partner.closing_date, plan.waits = true, true
-    held[#held + 1] = { field = "closing_date", key = "too-early", holes = { date = date } }
+    held[#held + 1] = early
   end
   local money = M.no_money(canonical.given(plan.to_crm.value),
     canonical.given(plan.to_crm.currency), known)

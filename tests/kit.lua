@@ -197,12 +197,13 @@ end
 -- ---- What no service may have to say ----
 
 local REFUSED = { ["400"] = true, ["403"] = true, ["405"] = true, ["409"] = true, ["422"] = true }
--- What is asked to see whether it is there, and an answer that only says that it is not.
-local PROBES = { "/webhooks/v1/registration" }
+-- Answers that only say what is so: nothing is registered yet; a change link is too old; a table is
+-- not tracked.
+local NEWS = { "/webhooks/v1/registration", "0x80044352", "0x80072491" }
 
-local function is_probe(path)
-  for _, probe in ipairs(PROBES) do
-    if path:find(probe, 1, true) then
+local function is_news(one)
+  for _, mark in ipairs(NEWS) do
+    if one.path:find(mark, 1, true) or (one.answer or ""):find(mark, 1, true) then
       return true
     end
   end
@@ -217,7 +218,7 @@ function M.accepted(s)
     local batch = (one.answer or ""):match("^batch: (.*)$")
     local said = batch or one.status and tostring(one.status) or ""
     for status in said:gmatch("%d+") do
-      if REFUSED[status] and one.service ~= "callback" and not is_probe(one.path) then
+      if REFUSED[status] and one.service ~= "callback" and not is_news(one) then
         out[#out + 1] = ("%s %s %s: %s"):format(one.service, one.method, one.path,
           batch and one.request .. " -> " .. one.answer or one.answer)
       end
@@ -257,15 +258,15 @@ function M.remote(s, name)
   error("no remote " .. name)
 end
 
----Runs body(s) on a new stage and always ends it.  o.refused: why a service refuses something here;
----else none may.
+---Runs body(s) on a new stage and always ends it.  o.refused: what a service refuses here; else
+---none may, unless the story switches faults on.
 function M.with(o, body)
   local s = M.new(o)
   local ok, err = pcall(body, s)
   if ok and s.host then
     ok, err = pcall(M.discreet, s)
   end
-  if ok and s.sim and not o.refused then
+  if ok and s.sim and not (o.refused or s.faulty) then
     ok, err = pcall(M.accepted, s)
   end
   local said = not ok and tap.message(err) or nil

@@ -29,6 +29,7 @@ static int l_open(lua_State *L)
 	api_file_open(L);
 	api_child_open(L);
 	api_crypto_open(L);
+	api_sheet_open(L);
 	lua_rawset(L, -3);
 	return 0;
 }

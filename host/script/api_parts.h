@@ -16,5 +16,6 @@ void api_control_open(lua_State *L);
 void api_file_open(lua_State *L);
 void api_child_open(lua_State *L);
 void api_crypto_open(lua_State *L);
+void api_sheet_open(lua_State *L);
 
 #endif

@@ -1,6 +1,7 @@
 -- cosell sync: reads now what changed on both sides, instead of at the next tick; with --all it
 -- compares every deal of both sides, page by page, and says what differs; with --apply it also sets
 -- that right, and so ends a pause.
+local bar = require "bar"
 local brakes = require "brakes"
 local fields = require "fields"
 local sweep = require "sweep"
@@ -11,7 +12,6 @@ local M = { help = "read now what changed; --all: compare every deal of both sid
   where = "host", usage = "cosell sync [--all [--apply]] [--json]" }
 
 local TICKS = { "tick.opportunities", "tick.solutions", "tick.customers", "tick.poll" }
-local BAR = 30
 local SHOWN, MOST = 20, 1000 -- findings named, as text and as JSON
 
 -- ---- What changed since the last look ----
@@ -34,14 +34,8 @@ local STEP = { crm = "the CRM", partner = "Partner Center", links = "what is lef
 -- A bar as far as the number of linked deals tells how much there is.
 local function progress(cmd, total)
   return function(s)
-    if not cmd.tty then
-      return
-    end
-    local done = s.crm + s.partner
-    local share = math.min(1, done / math.max(1, total * 2))
-    local full = math.floor(share * BAR)
-    cmd.err(("\r[%s%s] %3d %%  %s, page %d "):format(("#"):rep(full), ("-"):rep(BAR - full),
-      math.floor(share * 100), STEP[s.step] or "done", s.pages))
+    bar.draw(cmd, s.crm + s.partner, total * 2,
+      ("%s, page %d"):format(STEP[s.step] or "done", s.pages))
   end
 end
 
@@ -164,9 +158,7 @@ local function all(cmd, options)
       before.pages))
   end
   local s, err = sweep.compare(progress(cmd, host.store.link_count()))
-  if cmd.tty then
-    cmd.err("\r" .. (" "):rep(BAR + 40) .. "\r")
-  end
+  bar.clear(cmd)
   if not s then
     cmd.err(err.text .. "\nwhat was compared so far is kept: the same command goes on from there\n")
     return 1

@@ -24,6 +24,12 @@ local function connector()
   }
 end
 
+-- A label in English, German and Japanese.
+local function called(en, de, ja)
+  return { { Label = en, LanguageCode = 1033 }, { Label = de, LanguageCode = 1031 },
+    { Label = ja, LanguageCode = 1041 } }
+end
+
 local HELP = {
   299600000, "Workload-specific value proposition", 299600001, "Customer technical architecture",
   299600002, "Proof of concept / demo", 299600003, "Quotes / licensing",
@@ -214,9 +220,13 @@ M.tables = {
     tracked = true, ownership = "User", index = { "msft_solutionidentifier" },
     columns = columns(history("msft_microsoftsolutiondetail"),
       owned("msft_microsoftsolutiondetail"),
-      active(), { msft_name = text(200), msft_solutionidentifier = text(100),
-        msft_publishername = text(200),
-        msft_type = pick({ 299600000, "1P", 299600001, "3P", 299600002, "Own" }) }) },
+      active(), {
+        msft_name = text(200, { label = called("Name", "Name", "名前") }),
+        msft_solutionidentifier = text(100,
+          { label = called("Solution Identifier", "Lösungsbezeichner", "ソリューション識別子") }),
+        msft_publishername = text(200, { label = called("Publisher Name", "Herausgeber", "発行元") }),
+        msft_type = pick({ 299600000, "1P", 299600001, "3P", 299600002, "Own" },
+          { label = called("Type", "Typ", "種類") }) }) },
 
   msft_solutionarea = { set = "msft_solutionareas", display = "Solution Area", name = "msft_name",
     schema = "msft_SolutionArea", custom = true, ownership = "User", index = { "msft_name" },

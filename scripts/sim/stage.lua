@@ -125,6 +125,7 @@ end
 
 ---A word to the practice environment; its JSON answer.
 function M:say(word, args)
+  self.faulty = self.faulty or word == "fault" -- what is refused from here on may be the fault's
   local answer = ask(self.socket, word, args or {})
   if answer.exit ~= 0 then
     error("sim " .. word .. ": " .. answer.out, 0)

@@ -51,7 +51,7 @@ return {
   ["needs-name"] = "案件名がありません。入力してください",
   ["needs-value"] = "案件金額が 0 または空白です。0 より大きい金額を入力してください",
   ["needs-currency"] = "通貨がありません。選択してください",
-  ["needs-date"] = "終了予定日が空白です。入力してください",
+  ["needs-date"] = "予定終了日が空白です。入力してください",
   ["needs-solution"] = "Microsoft ソリューションが選択されていません。1 つ以上追加してください",
   ["needs-fewer"] = "ソリューションが 50 件を超えています。パートナー センターの上限は 50 件です",
   ["needs-account"] = "取引先企業がありません。選択してください",
@@ -67,7 +67,7 @@ return {
 
   -- A value that does not travel, while the rest does.
   ["keeps-value"] = "案件金額が 0 または空白のため送信していません。パートナー センターの値はそのままです",
-  ["keeps-date"] = "終了予定日が空白のため送信していません。パートナー センターの値はそのままです",
+  ["keeps-date"] = "予定終了日が空白のため送信していません。パートナー センターの値はそのままです",
   ["keeps-name"] = "案件名が空白のため送信していません。パートナー センターの値はそのままです",
   ["keeps-currency"] = "通貨が空白のため送信していません。パートナー センターの値はそのままです",
   ["keeps-last"] = "ソリューションは 1 つ以上必要です。最後の 1 つはパートナー センターに残ります",
@@ -80,7 +80,7 @@ return {
   ["no-help"] = "Microsoft への依頼「{value}」が CRM の列の選択肢にありません。追加してください",
   ["no-choice"] = "{field}「{value}」が CRM にありません。追加してください",
   ["no-name"] = "パートナー センターに案件名がありません。CRM の値はそのままです",
-  ["too-early"] = "終了予定日 {date} は CRM で扱える日付より前です。CRM の値はそのままです",
+  ["too-early"] = "予定終了日 {date} は CRM で扱える日付より前です。CRM の値はそのままです",
   ["ignored-crm"] = "{fields}：書き込んでも CRM の値は変わりません",
   ["ignored-partner"] = "{fields}：書き込んでもパートナー センターの値は変わりません",
 
@@ -118,7 +118,7 @@ return {
   ["field-name"] = "案件名",
   ["field-value"] = "案件金額",
   ["field-currency"] = "通貨",
-  ["field-closing_date"] = "終了予定日",
+  ["field-closing_date"] = "予定終了日",
   ["field-notes"] = "メモ",
   ["field-state"] = "状態",
   ["field-help"] = "Microsoft への支援依頼",

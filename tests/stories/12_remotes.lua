@@ -67,7 +67,7 @@ local function unauthorized(t, service)
 end
 
 local function revoked(t)
-  kit.with({}, function(s)
+  kit.with({ refused = "the refresh token" }, function(s)
     s:rest()
     s:act("token-revoke")
     s:act("token-expire")

@@ -141,6 +141,20 @@ local function changed(t, details, after)
   end)
 end
 
+-- A lead carries its mark until somebody looks at it after the switch.
+local function lead_off(t)
+  rules.lead_arrived(function(s, deal, lead)
+    t.has(lead.subject, "✔ ")
+    reloaded(s, nil, OFF)
+    s:act("edit", { table = "lead", id = lead.leadid, values = { mobilephone = "+81 1" } })
+    s:rest()
+    local now = s:rows("crm:lead")[1]
+    t.eq({ "✔ " .. now.subject, now[rules.AUDIT] }, { lead.subject, lead[rules.AUDIT] })
+    t.eq(rules.stands(s, deal), "New/Pending")
+    kit.quiet(t, s)
+  end)
+end
+
 -- The state is new: what the original connector put in front of a name is a mark as well.
 local function of_the_original(t)
   local o = with(NONE)
@@ -162,6 +176,7 @@ return function(t)
     function() off_by_and_by(t) end)
   t.case("item 69: switched off, all marks go by cosell sync --all --apply",
     function() off_at_once(t) end)
+  t.case("item 69: switched off, a lead loses its mark", function() lead_off(t) end)
   t.case("item 69: other marks in the mapping take the old ones off",
     function() changed(t, BACK, "Harbour (ok)") end)
   t.case("item 69: marks = false takes them off", function() changed(t, NONE, "Harbour") end)

@@ -163,6 +163,29 @@ local function failure(t, code)
   end)
 end
 
+-- Japanese letters, bounded by the setting: whole lines, newest first; the state keeps them all.
+local function bounded(t)
+  speaking(1041, { audit_max = 400 }, function(s)
+    local deal = s:act("portal-create", { name = "Plant", notes = "0" }).id
+    s:rest()
+    for i = 1, 12 do
+      s:act("edit", { id = deal, notes = ("%d %s"):format(i, ("海"):rep(20)) })
+      s:rest()
+    end
+    local text, first = audit(s), nil
+    t.ok(utf8.len(text) <= 400 and utf8.len(text) > 250, "length " .. tostring(utf8.len(text)))
+    for line in text:gmatch("[^\n]+") do
+      local n = math.tointeger(tonumber(line:match("→ (%d+) 海")))
+      t.ok(n and (not first and n == 12 or n == first - 1), line)
+      first = n
+    end
+    local history = s:command_json("deal", { deal }).history
+    t.eq(#history, 13, "lines of the whole history")
+    t.has(history[#history].text, "作成しました", "its oldest line")
+    kit.quiet(t, s)
+  end)
+end
+
 return function(t)
   t.case("item 70: a Japanese CRM reads Japanese", function() whole_life(t, 1041) end)
   t.case("item 70: a German CRM reads German", function() whole_life(t, 1031) end)
@@ -173,4 +196,6 @@ return function(t)
   t.case("item 70: a line begins with the seller's own time", function() local_time(t) end)
   t.case("item 70: a failure is told in Japanese with what helps", function() failure(t, 1041) end)
   t.case("item 70: a failure is told in German with what helps", function() failure(t, 1031) end)
+  t.case("item 71: whole lines within the bound, newest first; the history has them all",
+    function() bounded(t) end)
 end

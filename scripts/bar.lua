@@ -1,0 +1,29 @@
+-- The bar of a command that takes a while: on a terminal alone.  It must never say what else a
+-- program would read.
+local M = {}
+
+local FULL, WORDS = 30, 40 -- columns of the bar, and behind it
+
+---@param cmd table
+---@param done integer
+---@param total integer
+---@param said string
+function M.draw(cmd, done, total, said)
+  if not cmd.tty then
+    return
+  end
+  local share = math.min(1, done / math.max(1, total))
+  local full = math.floor(share * FULL)
+  cmd.err(("\r[%s%s] %3d %%  %s "):format(("#"):rep(full), ("-"):rep(FULL - full),
+    math.floor(share * 100), said))
+end
+
+---Takes it away.
+---@param cmd table
+function M.clear(cmd)
+  if cmd.tty then
+    cmd.err("\r" .. (" "):rep(FULL + WORDS) .. "\r")
+  end
+end
+
+return M
