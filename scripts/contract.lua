@@ -15,7 +15,6 @@ M.states = { "new", "active", "won", "lost", "declined", "expired", "error" }
 M.directions = { "in", "out", "both" }
 M.conflicts = { "crm", "partner", "newest" }
 
-
 local function one_of(value, list)
   for _, known in ipairs(list) do
     if value == known then return nil end
@@ -166,7 +165,6 @@ function check.rows(value)
   return nil
 end
 
-
 local DEEPEST, MOST_VALUES = 64, 50000 -- of what a mapping makes
 
 local function copied(value, room, depth)
@@ -196,7 +194,6 @@ function M.plain(value)
   if room.problem then return nil, room.problem end
   return copy
 end
-
 
 local function data_columns(value, report)
   for name, list in pairs(value) do
@@ -273,7 +270,6 @@ local function data_areas(value, report) return data_labels(value, report, "play
 local function data_api(value, report)
   if value ~= M.api then report(nil, ("this cosell knows api = %d"):format(M.api)) end
 end
-
 
 ---@class place
 ---@field file string    "details", "country", "deal_value", "taxonomy"

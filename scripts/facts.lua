@@ -5,6 +5,7 @@ local choices = require "choices"
 local dynamics = require "dynamics"
 local fields = require "fields"
 local lists = require "lists"
+local selection = require "selection"
 local marks = require "marks"
 local say = require "say"
 local text = require "text"
@@ -28,18 +29,6 @@ M.columns = {
   solution_play = "msft_solutionplay", stage = "salesstage",
   program = "msft_microsoftpartnercenterreferralprogram",
   campaign = false, -- only if the profile names one
-}
-
--- What else of a row is read, by table.
-local READ = {
-  opportunity = { "statecode", "statuscode", "modifiedon", "originatingleadid" },
-  account = { "name", "address1_line1", "address1_line2", "address1_city",
-    "address1_stateorprovince", "address1_postalcode", "numberofemployees", "statecode",
-    "modifiedon" },
-  contact = { "firstname", "lastname", "emailaddress1", "telephone1", "mobilephone", "jobtitle",
-    "modifiedon" },
-  systemuser = { "firstname", "lastname", "internalemailaddress", "mobilephone",
-    "address1_telephone1" },
 }
 
 local LOST = 2 -- of statecode
@@ -215,57 +204,6 @@ end
 
 -- ---- Putting it together ----
 
-local function unique(...)
-  local seen, out = {}, {}
-  for _, list in ipairs { ... } do
-    for _, name in ipairs(list) do
-      if name and not seen[name] then
-        seen[name] = true
-        out[#out + 1] = name
-      end
-    end
-  end
-  return out
-end
-
-local LOOKUPS = { Lookup = true, Customer = true, Owner = true }
-
--- A column as $select wants it: look-ups are read by value.
-local function select_name(meta, column)
-  local known = meta.columns[column]
-  return known and LOOKUPS[known.type] and "_" .. column .. "_value" or column
-end
-
-local function select_of(meta, ...)
-  local out = {}
-  for _, name in ipairs(unique(...)) do
-    out[#out + 1] = select_name(meta, name)
-  end
-  return out
-end
-
-local function expanded(navigation, columns)
-  return ("%s($select=%s)"):format(navigation, table.concat(columns, ","))
-end
-
-local function expand_solutions(self)
-  local s = self.solutions
-  local child = { s.key, "_" .. s.detail_lookup .. "_value", "modifiedon" }
-  child[#child + 1] = s.price
-  child[#child + 1] = s.quantity
-  return expanded(s.navigation, child)
-end
-
-local function expand_of(self, metas)
-  local extra = self.describe.columns
-  return table.concat({
-    expanded("parentaccountid", select_of(metas.account, READ.account,
-      { self.country.field, self.duns }, extra.account or {})),
-    expanded("parentcontactid", select_of(metas.contact, READ.contact, extra.contact or {})),
-    expanded("owninguser", READ.systemuser), expand_solutions(self),
-  }, ",")
-end
-
 -- Role -> column; of what a CRM may lack only what it has, or what the profile names.
 local function columns_of(meta)
   local out, given = {}, host.profile.columns
@@ -393,30 +331,7 @@ local function build()
     self.status_labels[option.value] = option.label
     self.status_words[option.value] = (describe.status_reasons or {})[option.label]
   end
-  local roles = {}
-  for _, column in pairs(self.columns) do
-    roles[#roles + 1] = column
-  end
-  table.sort(roles)
-  local custom = type(self.deal_value.read) == "string" and { self.deal_value.read } or {}
-  if self.deal_value.currency ~= "row" and self.deal_value.currency ~= "base" then
-    custom[#custom + 1] = self.deal_value.currency
-  end
-  local columns = unique(roles, READ.opportunity, custom, { self.deal_value.write },
-    { "parentaccountid", "parentcontactid", "ownerid" }, describe.columns.opportunity or {})
-  self.select = columns
-  -- The audit column is not in the delta (rule 18): our own text would come back as a change.
-  local delta = {}
-  for _, name in ipairs(self.select) do
-    if name ~= self.columns.audit then
-      delta[#delta + 1] = name
-    end
-  end
-  self.delta_select = delta
-  self.expand = expand_of(self, metas)
-  -- A comparison needs no customers, they cannot be sent again; but a mapping may look at them.
-  local asked = self.deal_value.custom or describe.has.close_reason
-  self.compare_expand = asked and self.expand or expand_solutions(self)
+  selection.of(self)
   return self
 end
 

@@ -149,7 +149,7 @@ static void on_status(void *ctx, struct buf *json)
 	struct err e;
 	if (!queue_stats(s->queue, &q, &e))
 		memset(&q, 0, sizeof(q)); /* the round is dead: nothing can be counted now */
-	if (!s->config.serve) { /* what a dead host had begun */
+	if (!s->config.serve) {           /* what a dead host had begun */
 		q.due += q.running;
 		q.running = 0;
 	}

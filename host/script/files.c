@@ -224,7 +224,7 @@ static bool profile_entry(struct reader *r, const char *path, const char *name, 
 			  struct err *e)
 {
 	static const char *const known[] = {"profile", "details", "country", "deal_value",
-					   "taxonomy"};
+					    "taxonomy"};
 	const char *shown = arg;
 	if (strcmp(name, "fixtures") == 0 && is_folder(path))
 		return walk(r, path, fixture_entry, arg, e);
