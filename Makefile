@@ -2,6 +2,7 @@
 #
 #   make run      install what is missing, build, play the practice story (ONCE=1: and exit)
 #   make test     install what is missing, build, run unit, spec and story tests
+#   make checklist  what the last `make test` proves of each item of the checklist
 #   make test-clients   clients nobody here wrote (npm) against the practice environment
 #   make lint     floors, words, formats, linters, warnings as errors with gcc and clang
 #   make test-matrix  stories with each switch and fault of the practice environment (MINUTES=90)
@@ -60,7 +61,7 @@ F := build/fuzz
 FUZZ_FLAGS = -std=c11 $(WARN) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 CHECKS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
-.PHONY: all docs run test test-clients test-matrix lint format bench bench-sim fuzz valgrind mutants plants install clean deps deps-lint check-deps
+.PHONY: all docs run test checklist test-clients test-matrix lint format bench bench-sim fuzz valgrind mutants plants install clean deps deps-lint check-deps
 all: $(B)/cosell $(B)/cosell-mapper $(B)/countries.lua
 
 # ---- what comes from Debian ----
@@ -134,6 +135,9 @@ test: deps
 	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests \
 		$(T)/cosell-world $(if $(SAN),,$(FUZZ:%=$(F)/%))
 	$(Q)tests/run $(T) $(ONLY)
+
+checklist:
+	$(Q)tests/checklist $(T)
 
 # Installed by a step of its own: nothing but npm ci writes into tests/clients/node_modules.
 CLIENTS := tests/clients/node_modules

@@ -25,6 +25,7 @@ local say = require "say"
 local start = require "start"
 local text = require "text"
 local turns = require "turn"
+local twins = require "twins"
 local withhold = require "withhold"
 
 local M = {}
@@ -252,6 +253,22 @@ local function left_out(turn, why)
   return links.keep(turn.link)
 end
 
+-- Nothing is made of a deal that the other side seems to have.
+-- -> whether so, and then what the turn ends with
+local function may_have_it(turn, id)
+  if turn.link.intent or turn.link.restore then -- begun, or wanted by a person
+    return false
+  end
+  local why, wait = twins.hold(id)
+  if wait then
+    return true, wait
+  elseif why then
+    turns.say(turn, "partner_center_to_dynamics", "alike", { why = why })
+    return true, links.keep(turn.link)
+  end
+  return false
+end
+
 -- What of a deal the row is not given when it is made, and stays a change: it goes from `deal`.
 -- -> what is told
 local function held_at_first(turn, deal)
@@ -339,6 +356,10 @@ local function inward(turn)
     end
     return leads.arrive(turn, deal)
   end
+  local waits, ending, bad = may_have_it(turn, deal.id)
+  if waits then
+    return ending, bad
+  end
   local held = held_at_first(turn, deal)
   local made
   made, err = new_row.create(turn, deal, held)
@@ -394,6 +415,10 @@ local function outgoing(turn)
     return carries(turn, id:lower())
   elseif not flow_table.on "create_referral" then
     return turns.paused(turn, "the flow `create_referral` is off")
+  end
+  local waits, ending, bad = may_have_it(turn, turn.link.crm.id)
+  if waits then
+    return ending, bad
   end
   return create_referral.run(turn)
 end

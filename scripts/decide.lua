@@ -109,7 +109,7 @@ function M.plan(turn)
   outward(plan, turn)
   merge.share(plan)
   inward(plan, known)
-  plan.heard = microsoft_updates.heard(partner, partner_base)
+  plan.heard = microsoft_updates.heard(partner, partner_base, crm)
   plan.told_before = link.told
   plan.news = news(link, plan)
   local ok, err = learn_reason(plan, turn)

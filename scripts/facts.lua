@@ -104,9 +104,9 @@ function Facts:value_of(row)
 end
 
 function Facts:country_code(account)
-  local value = account[self.country.field]
-  if self.country.code and type(value) == "table" then
-    value = value[self.country.code]
+  local value = account[self.country_path or self.country.field]
+  if self.country_path then -- a look-up
+    value = type(value) == "table" and value[self.country.code] or nil
   end
   if value == nil or value == json.null then
     return nil
@@ -195,7 +195,7 @@ end
 -- The same of the contact alone.
 function Facts.contact_stamp(_, row)
   local contact = row.parentcontactid
-  return type(contact) == "table" and contact.modifiedon or nil
+  return type(contact) == "table" and (contact["@odata.etag"] or contact.modifiedon) or nil
 end
 
 function Facts.referral_link(_, id)
@@ -295,6 +295,8 @@ local function build()
   self.columns = columns_of(meta)
   self.deal_value = deal_value_of(describe)
   self.country = describe.country
+  self.country_path = self.country.code and
+    select(2, next(metas.account.nav[self.country.field] or {})) or nil
   self.duns = M.duns_column(metas.account)
   self.marks, self.marks_shown = marks.learn(describe.marks or false)
   self.meta, self.metas, self.key = meta, metas, meta.id

@@ -68,8 +68,9 @@ local function hit(id)
   return link and { id = id, link = link, name = M.name(id, link) } or nil
 end
 
--- Identifiers stand anywhere in a word: alone, in an address, in braces.
-local function last_guid(word)
+---The identifier in a word: alone, in an address, in braces; nil: there is none.
+---@param word string
+function M.guid(word)
   local found
   for guid in word:gmatch((GUID:gsub("x", "%%x"):gsub("-", "%%-"))) do
     found = guid:lower()
@@ -106,7 +107,7 @@ end
 ---@return Hit[]  several if more than one deal is meant
 function M.find(words)
   words = text.trim(words)
-  local guid = last_guid(words)
+  local guid = M.guid(words)
   local number = words:lower():match("^deal%s+(%d+)$") or words:match("^%d+$")
   if words == "" then
     return {}

@@ -8,6 +8,7 @@ local partner_center_to_dynamics = require "flows.partner_center_to_dynamics"
 local report = require "report"
 local start = require "start"
 local sweep = require "sweep"
+local twins = require "twins"
 local webhook_registration = require "flows.webhook_registration"
 
 local M = {}
@@ -22,6 +23,8 @@ M.jobs = {
   report = report.job,
   solution = dynamics_solutions.recheck,
   sweep = sweep.job,
+  survey = start.survey,
+  join = twins.job,
   ["tick.start"] = start.check,
   ["tick.webhook"] = webhook_registration.check,
   ["tick.poll"] = partner_center_to_dynamics.poll,

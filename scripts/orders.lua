@@ -11,6 +11,7 @@ local helper = require "flows.helper"
 local links = require "links"
 local say = require "say"
 local state = require "state"
+local twins = require "twins"
 
 local M = {}
 
@@ -219,7 +220,7 @@ end
 -- ---- In the lane ----
 
 local DECISIONS = { accept = move, decline = move, win = move, lose = move, restore = restore,
-  adopt = adopt, release = release, take = take }
+  adopt = adopt, release = release, take = take, join = twins.join }
 
 local function carry_out(order)
   local link = links.get(order.link)
@@ -264,8 +265,9 @@ end
 
 ---Carries out a person's order about a deal, and waits for its end.  (suspends)
 ---@param id integer
----@param what string  one of accept decline win lose restore adopt release take
----@param more {reason: string|nil, note: integer|nil, side: "crm"|"partner"|nil}|nil
+---@param what string  one of accept decline win lose restore adopt release take join
+---@param more {reason: string|nil, referral: string|nil, note: integer|nil,
+---             side: "crm"|"partner"|nil}|nil
 ---@return any ok, table|nil err
 function M.give(id, what, more)
   local order = { link = id, what = what, token = host.uuid() }

@@ -55,11 +55,20 @@ local function expand_solutions(self)
   return expanded(s.navigation, child)
 end
 
+-- The account; a country that it looks up comes with its code.
+local function expand_account(self, meta, extra)
+  local columns = select_of(meta, READ.account, { self.country.field, self.duns }, extra or {})
+  if not self.country_path then
+    return expanded("parentaccountid", columns)
+  end
+  return ("parentaccountid($select=%s;$expand=%s)"):format(table.concat(columns, ","),
+    expanded(self.country_path, { self.country.code }))
+end
+
 local function expand_of(self, metas)
   local extra = self.describe.columns
   return table.concat({
-    expanded("parentaccountid", select_of(metas.account, READ.account,
-      { self.country.field, self.duns }, extra.account or {})),
+    expand_account(self, metas.account, extra.account),
     expanded("parentcontactid", select_of(metas.contact, READ.contact, extra.contact or {})),
     expanded("owninguser", READ.systemuser), expand_solutions(self),
   }, ",")

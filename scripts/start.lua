@@ -2,6 +2,8 @@
 -- A state belongs to one organisation for good (reconcile rule 14).
 local brakes = require "brakes"
 local dynamics = require "dynamics"
+local sweep = require "sweep"
+local twins = require "twins"
 
 local M = {}
 
@@ -22,6 +24,7 @@ end
 function M.check()
   if not host.store.mark_get("born") then
     host.store.mark_set("born", tostring(host.now_ms()))
+    twins.survey_due()
   end
   local who, err = dynamics.whoami()
   if not who then
@@ -34,6 +37,19 @@ function M.check()
   end
   host.store.mark_set(CHECKED, this_start())
   return DAY_MS
+end
+
+---The handler of `survey` jobs: a state that is new compares both sides before it makes anything.
+function M.survey()
+  local there, err = twins.anything_there()
+  if there == nil then
+    return nil, err
+  elseif not there then
+    return twins.surveyed()
+  end
+  local s
+  s, err = sweep.compare()
+  return s and true or nil, err
 end
 
 ---Whether this start's check is through: before it nothing may be written.

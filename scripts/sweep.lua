@@ -3,8 +3,8 @@
 -- --all`, which reports, and with `--apply` sets right what differs, adopts what was found, and
 -- ends a pause (rule 15).  It costs pages only: what is equal is not asked for again.  A page, or a
 -- part of the links, is a commit: no step is longer where there are more deals.
--- Owns the marks "sweep" (where it stands: a restart goes on from there) and "sweep:SET" (links
--- seen so far), and the notes of kind "differs".  It must never write to a service: it wakes deals.
+-- Owns the mark "sweep" (where it stands: a restart goes on from there) and the notes of kind
+-- "differs".  It must never write to a service: it wakes deals.
 local agreement = require "agreement"
 local brakes = require "brakes"
 local canonical = require "canonical"
@@ -12,16 +12,18 @@ local dynamics = require "dynamics"
 local facts = require "facts"
 local fields = require "fields"
 local helper = require "flows.helper"
+local link_sets = require "link_sets"
 local links = require "links"
 local partner_center = require "partner_center"
 local partner_center_to_dynamics = require "flows.partner_center_to_dynamics"
 local text = require "text"
+local twins = require "twins"
 
 local M = {}
 
+local put, has = link_sets.put, link_sets.has
 local MARK, NOTE = "sweep", "differs"
 local STALE_MS = 60 * 60 * 1000 -- an older beginning is not gone on with
-local WORD = 64
 local PAGE_MS = 60 * 1000 -- longer than a page takes: whoever compares has not gone away
 
 local PART = 500 -- links or notes between two commits
@@ -32,7 +34,7 @@ local owner, busy_until = 0, 0
 
 ---@class Sweep
 ---@field began_ms integer
----@field step "crm"|"partner"|"links"
+---@field step "crm"|"partner"|"alike"|"links"
 ---@field from string|integer|nil   what comes next of this step
 ---@field pages integer
 ---@field crm integer       rows read
@@ -45,49 +47,24 @@ local owner, busy_until = 0, 0
 ---@field found integer         on both sides, not adopted
 ---@field gone integer          linked, and one side was not there
 ---@field marked integer        rows with a mark in their name though marks are switched off
----@field seen table<string, integer[]>|nil  SETS of links, a bit each; marks of their own
----@field changed table<string, true>|nil     those of them that are to be saved
+---@field sought integer        what step "alike" looks for
+---@field alike integer         of twins.lua
+---@field kept boolean|nil      that is kept
+---@field seen LinkSets|nil  kept beside it
 
 local function fresh()
   return { began_ms = host.now_ms(), step = "crm", pages = 0, crm = 0, partner = 0, equal = 0,
-    differ = 0, fields = {}, only_crm = 0, only_partner = 0, found = 0, gone = 0, marked = 0 }
-end
-
--- ---- Sets of links, a bit each: 100,000 of them are 12 kB ----
-
-local SETS = { "crm", "partner", "differs" }
-
-local function put(s, name, id)
-  local set, word = s.seen[name], id // WORD + 1
-  for i = #set + 1, word do
-    set[i] = 0
-  end
-  set[word] = set[word] | 1 << id % WORD
-  s.changed[name] = true
-end
-
-local function has(s, name, id)
-  return (s.seen[name][id // WORD + 1] or 0) & 1 << id % WORD ~= 0
-end
-
--- The sets as they were kept; of a new comparison: empty ones, which are to be kept.
-local function open_sets(s, is_new)
-  s.seen, s.changed = {}, {}
-  for _, name in ipairs(SETS) do
-    local kept = not is_new and host.store.mark_get(MARK .. ":" .. name)
-    s.seen[name], s.changed[name] = kept and json.decode(kept) or json.array {}, is_new or nil
-  end
+    differ = 0, fields = {}, only_crm = 0, only_partner = 0, found = 0, gone = 0, sought = 0,
+    alike = 0, marked = 0 }
 end
 
 -- Where the comparison stands now, in this step's commit.
 local function save(s)
-  local seen, changed = s.seen, s.changed
-  for name in pairs(changed) do
-    host.store.mark_set(MARK .. ":" .. name, json.encode(seen[name]))
-  end
-  s.seen, s.changed = nil, nil
+  local seen = s.seen
+  link_sets.save(seen)
+  s.seen = nil
   local ok, err = host.store.mark_set(MARK, json.encode(s))
-  s.seen, s.changed = seen, {}
+  s.seen = seen
   return ok, err
 end
 
@@ -104,7 +81,7 @@ local function note_difference(s, id, kind, names)
   for _, name in ipairs(names or {}) do
     s.fields[name] = (s.fields[name] or 0) + 1
   end
-  host.store.note_add(id, NOTE, { kind = kind, fields = names })
+  return host.store.note_add(id, NOTE, { kind = kind, fields = names })
 end
 
 -- Not at rest for good, and not waiting for a person.
@@ -118,6 +95,8 @@ local function differing(link, side, now, only)
 end
 
 local SOLUTIONS = { solutions = true }
+
+local only_crm = {} -- row -> its finding; one that is lost is listed twice
 
 -- What a row is compared by, read with facts.compare_expand: all that can still be sent.
 local ROW = {}
@@ -144,8 +123,8 @@ local function crm_row(s, row, known)
   if not id then
     if on then
       s.only_crm = s.only_crm + 1
-      host.store.note_add(0, NOTE, { kind = "only_crm", row = row[known.key],
-        name = row[known.columns.name] })
+      only_crm[row[known.key]] = host.store.note_add(0, NOTE, { kind = "only_crm",
+        row = row[known.key], name = row[known.columns.name] })
     end
     return
   end
@@ -171,7 +150,7 @@ local function crm_row(s, row, known)
     end
   elseif on and is_live(link) then
     s.only_crm = s.only_crm + 1
-    note_difference(s, id, "only_crm")
+    only_crm[row[known.key]] = note_difference(s, id, "only_crm")
   end
 end
 
@@ -192,9 +171,11 @@ local function partner_row(s, referral, known)
   if not link or (not link.crm and not link.intent) then
     if ours then
       s.only_partner = s.only_partner + 1
-      host.store.note_add(0, NOTE, { kind = "only_partner", referral = referral.id:lower(),
-        name = referral.name, closed = referral.status == "Closed",
+      local note = host.store.note_add(0, NOTE, { kind = "only_partner",
+        referral = referral.id:lower(), name = referral.name, closed = referral.status == "Closed",
+        names = canonical.given(referral.externalReferenceId),
         updated = referral.updatedDateTime })
+      s.sought = s.sought + (twins.candidate(referral, known, note) and 1 or 0)
     end
     return
   elseif ours then
@@ -215,12 +196,34 @@ local function partner_row(s, referral, known)
   end
 end
 
+-- An open row without an identifier: a referral may name it, or look the same.
+local function alike_row(s, row, known)
+  local what, id, notes = twins.row(row, known)
+  for _, note in ipairs(notes or {}) do
+    host.store.note_drop(note)
+    s.only_partner = s.only_partner - 1
+  end
+  if what == "found" and id then
+    s.found = s.found + 1
+    put(s, "crm", id)
+    note_difference(s, id, "found")
+  end
+  local note = what and only_crm[row[known.key]]
+  if note then
+    s.only_crm = s.only_crm - 1
+    host.store.note_drop(note)
+  end
+end
+
 -- A linked deal of which a side was not shown: deleted, gone, or missed by a moving list; a look at
 -- the one deal says which.
 local function link_row(s, item)
   local link, id = item.doc, item.id
   if link.crm and link.crm.table == "lead" then -- read with its own table
     s.equal = s.equal + (is_live(link) and 1 or 0)
+  elseif link.state == "found" and not has(s, "crm", id) then -- Sync is off, and no identifier
+    s.found = s.found + 1
+    note_difference(s, id, "found")
   elseif not (link.crm and link.engagement) then
     return
   elseif is_live(link) and not (has(s, "crm", id) and has(s, "partner", id)) then
@@ -231,7 +234,7 @@ local function link_row(s, item)
   end
 end
 
--- ---- The three steps: the CRM's pages, Partner Center's pages, what neither showed ----
+-- ---- The steps: the CRM, Partner Center, rows that its referrals may belong to, what is left ----
 
 local function crm_pages(s, known)
   local filter = ("%s eq true or %s ne null"):format(known.columns.sync, known.columns.identifier)
@@ -241,6 +244,10 @@ end
 
 local function partner_pages(s)
   return partner_center.pages { orderby = "createdDateTime asc", from = s.from }
+end
+
+local function alike_pages(s, known)
+  return twins.pages(known, s.from)
 end
 
 local function link_parts(s)
@@ -261,7 +268,8 @@ end
 
 local STEPS = {
   crm = { pages = crm_pages, each = crm_row, next = "partner" },
-  partner = { pages = partner_pages, each = partner_row, next = "links" },
+  partner = { pages = partner_pages, each = partner_row, next = "alike" },
+  alike = { pages = alike_pages, each = alike_row, next = "links" },
   links = { pages = link_parts, each = link_row, next = "done", ours = true },
 }
 
@@ -277,6 +285,23 @@ local function keep_page(s, rows, from, known)
     s.step = step.next
     s.ended_ms = s.step == "done" and host.now_ms() or nil
   end
+  return save(s)
+end
+
+-- Before a step: where no referral is without a row, no rows are read for it; and once all of them
+-- were read, what looks the same is kept.
+local function prepare(s)
+  if s.step == "alike" and s.sought == 0 then
+    s.step = "links"
+  end
+  if s.step ~= "links" or s.kept then
+    return true
+  end
+  local n, err = twins.keep()
+  if not n then
+    return nil, err
+  end
+  s.alike, s.kept = n, true
   return save(s)
 end
 
@@ -302,12 +327,14 @@ end
 -- What to go on with, or a new one.
 local function begun()
   local s = M.last()
-  local is_new = not s or s.step == "done" or host.now_ms() - s.began_ms > STALE_MS
+  local is_new = not s or s.step == "done" or host.now_ms() - s.began_ms > STALE_MS or
+    (not s.kept and (s.sought or 0) ~= twins.count()) -- what it sought is lost
   if is_new then
     each_note(function() end)
-    s = fresh()
+    twins.begin()
+    s, only_crm = fresh(), {}
   end
-  open_sets(s, is_new)
+  s.seen = link_sets.open(is_new)
   return s
 end
 
@@ -347,13 +374,17 @@ function M.compare(progress)
   local mine, s = owner, begun()
   while STEPS[s.step] do
     local ok
-    ok, err = take_step(s, known, mine, progress)
+    ok, err = prepare(s)
+    if ok then
+      ok, err = take_step(s, known, mine, progress)
+    end
     if not ok then
       busy_until = owner == mine and 0 or busy_until
       return nil, err
     end
   end
   busy_until = 0
+  twins.surveyed()
   return s
 end
 

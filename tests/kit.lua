@@ -138,6 +138,7 @@ function M.new(o)
     s:host_start { profile = s.profile, state = s.state, env = env }
     s:host_ready()
     M.registered(s)
+    stage.wait_for("the first look at both sides", function() return s:idle() end)
     otherwise(s, "ready")
   end
   return s

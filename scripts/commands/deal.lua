@@ -1,9 +1,13 @@
 -- cosell deal: one deal, both sides beside what they last agreed on; and what a person decides.
 local conflicts = require "commands.conflicts"
+local dynamics = require "dynamics"
+local facts = require "facts"
 local find = require "find"
+local links = require "links"
 local orders = require "orders"
 local sides = require "sides"
 local table_text = require "table_text"
+local twins = require "twins"
 local words = require "words"
 
 local M = { help = "one deal on both sides; accept, decline, win, lose, mend", where = "host",
@@ -11,7 +15,9 @@ local M = { help = "one deal on both sides; accept, decline, win, lose, mend", w
     "       cosell deal accept|decline|win|lose DEAL [--reason TEXT]   a move in the CRM\n" ..
     "       cosell deal restore DEAL   its row was deleted: make it anew\n" ..
     "       cosell deal adopt DEAL     found on both sides: from now on written, too\n" ..
-    "       cosell deal release DEAL   frozen: write again" }
+    "       cosell deal release DEAL   frozen: write again\n" ..
+    "       cosell deal join ROW REFERRAL   one deal that nothing links yet: by their ids\n" ..
+    "       cosell deal part ID   two deals that look the same: each goes its own way" }
 
 local HISTORY, WHOLE = 5, 10000 -- entries for a screen, for programs
 
@@ -174,10 +180,65 @@ local function order(cmd, verb, hit, options)
   return ok and 0 or 1
 end
 
+-- ---- A row and a referral without a link ----
+
+local JOINED = "joined: both sides are merged now"
+local PARTED = "they are two deals: each goes its own way now"
+
+local function say(cmd, as_json, verb, ok, err, done)
+  if as_json then
+    cmd.out(json.encode { order = verb, done = ok and true or false,
+      text = not ok and err.text or nil } .. "\n")
+  elseif ok then
+    cmd.out(done .. "\n")
+  else
+    cmd.err(err.text .. "\n")
+  end
+  return ok and 0 or 1
+end
+
+local function join(row, referral)
+  local known, err = facts.get()
+  if not known then
+    return nil, err
+  end
+  local there
+  there, err = dynamics.get(known.table, row, { known.key })
+  if not there then
+    return nil, err
+  end
+  local link
+  link, err = links.of_row(known.table, row)
+  if not link then
+    return nil, err
+  end
+  return orders.give(link.id, "join", { referral = referral })
+end
+
+-- Each word is an id, or an address that ends with one.
+local function unlinked(cmd, given, options)
+  local verb, ids = given[1], {}
+  for i = 2, #given do
+    ids[i - 1] = find.guid(given[i])
+  end
+  if #ids ~= #given - 1 or #ids ~= (verb == "join" and 2 or 1) then
+    cmd.err("usage: " .. M.usage .. "\n")
+    return 2
+  elseif verb == "join" then
+    local ok, err = join(ids[1], ids[2])
+    return say(cmd, options.json, verb, ok, err, JOINED)
+  end
+  local ok, err = twins.part(ids[1])
+  return say(cmd, options.json, verb, ok, err, PARTED)
+end
+
 function M.run(cmd)
   local given, options = words.of(cmd, M, { json = true, reason = "value" })
   if not given then
     return 2
+  end
+  if given[1] == "join" or given[1] == "part" then
+    return unlinked(cmd, given, options)
   end
   local verb = DONE[given[1]] and table.remove(given, 1) or nil
   if #given == 0 or (options.reason and not verb) then

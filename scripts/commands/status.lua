@@ -3,6 +3,7 @@ local brakes = require "brakes"
 local find = require "find"
 local flows = require "commands.flows"
 local table_text = require "table_text"
+local twins = require "twins"
 local words = require "words"
 
 local M = { help = "the host on one screen, and what needs a person", where = "host",
@@ -77,6 +78,7 @@ local function gather()
   s.queue, s.failed = queue_of(), dead_letters()
   s.brake = brakes.on()
   s.conflicts = #host.store.note_list(nil, "conflict", MOST_CONFLICTS)
+  s.alike = #twins.list(MOST_CONFLICTS)
   local err
   s.deals, err = seldom("deals", deals_of)
   if s.deals then
@@ -145,6 +147,10 @@ local function to_do(s)
   end
   if s.conflicts > 0 then
     add("conflicts", "%s: cosell conflicts", table_text.count(s.conflicts, "conflict"))
+  end
+  if s.alike > 0 then
+    add("alike", "%s: nothing is made of them; cosell sync --all says which",
+      table_text.count(s.alike, "deal") .. " of both sides look the same")
   end
   if s.deals.found > 0 then
     add("found", "%s on both sides, not made by this state: cosell deal adopt joins both",

@@ -19,10 +19,15 @@ local SAID = {
 ---What the seller should read about Microsoft's copy since it was looked at last.
 ---@param partner table  canonical, as read
 ---@param base table  Partner Center's base
+---@param crm table|nil  canonical: a row that has Microsoft's identifier already, as after a switch
+---from another connector, was told of the acceptance then
 ---@return Told[]
-function M.heard(partner, base)
+function M.heard(partner, base, crm)
   local now, before = partner.microsoft_state, base.microsoft_state
   if now == nil or now == before or now == "new" or not on() then
+    return {}
+  elseif now == "active" and not before and crm and crm.microsoft_id and
+    crm.microsoft_id == partner.microsoft_id then
     return {}
   end
   local key = SAID[now] or "microsoft-other"

@@ -69,6 +69,7 @@ M.tables = {
         msft_microsoftpartnercenterhelp = pick(HELP),
         msft_microsoftpartnercenterreferralvisible = flag(),
         msft_microsoftcrmidentifier = text(100),
+        msft_microsoftpartnercentersolutions = text(TEXT), -- obsolete, shown to nobody
         msft_customerpurchaseintent = pick({ 299600000, "Yes", 299600001, "No",
           299600002, "Have not decided" }),
         msft_coselltype = pick({ 299600000, "IP Co-sell", 299600001, "Services Co-sell" }),

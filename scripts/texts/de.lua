@@ -24,6 +24,8 @@ return {
   ["ordered-decline"] = "Vom Administrator abgelehnt",
   ["ordered-win"] = "Vom Administrator als gewonnen abgeschlossen",
   ["ordered-lose"] = "Vom Administrator als verloren abgeschlossen",
+  ["joined-by-order"] = "Vom Administrator mit einem Deal von Partner Center verbunden: " ..
+    "Die Synchronisierung ist eingeschaltet",
   ["with-reason"] = "{line}: {reason}",
   ["subject-won"] = "In Partner Center gewonnen",
   ["subject-lost"] = "In Partner Center geschlossen",

@@ -25,6 +25,7 @@ return {
   ["ordered-decline"] = "Declined by the administrator",
   ["ordered-win"] = "Won by the administrator",
   ["ordered-lose"] = "Lost by the administrator",
+  ["joined-by-order"] = "Joined with a deal of Partner Center by the administrator: Sync is on",
   ["with-reason"] = "{line}: {reason}",
   ["subject-won"] = "Won at Partner Center",
   ["subject-lost"] = "Closed at Partner Center",

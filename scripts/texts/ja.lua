@@ -24,6 +24,7 @@ return {
   ["ordered-decline"] = "管理者が辞退しました",
   ["ordered-win"] = "管理者が受注にしました",
   ["ordered-lose"] = "管理者が失注にしました",
+  ["joined-by-order"] = "管理者がパートナー センターの案件と結び付けました：同期はオンです",
   ["with-reason"] = "{line}：{reason}",
   ["subject-won"] = "パートナー センターで受注",
   ["subject-lost"] = "パートナー センターで終了",

@@ -36,7 +36,9 @@ local function store()
   }
   return {
     link_list = function() return deals end,
-    note_list = function() return { { note = 1, link = 1, doc = { field = "notes" } } } end,
+    note_list = function(_, kind)
+      return kind == "conflict" and { { note = 1, link = 1, doc = { field = "notes" } } } or {}
+    end,
     mark_get = function(name) return name == "brake" and brake or nil end,
     run_flows = function() return {} end,
   }

@@ -101,9 +101,9 @@ end
 
 -- Folders whose texts other people read: operators, who tries the practice environment.
 local NOT_SELLERS = { commands = true, sim = true, texts = true }
--- Files that hand keys on to those that say them; and one whose sentences answer a command.
+-- Files that hand keys on to those that say them; and those whose sentences answer a command.
 local KEYS, ANSWERS = { ["/withhold.lua"] = true, ["/flows/microsoft_updates.lua"] = true },
-  { ["/orders.lua"] = true }
+  { ["/orders.lua"] = true, ["/twins.lua"] = true }
 
 -- Texts of these names end in a log, an answer of a command or a run record.
 local MACHINE = { "log(", "config(", "config \"", "broken(", "refused(", "text = ", "why = ",
