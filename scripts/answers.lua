@@ -24,6 +24,7 @@ local MARKS = { ok = "✔ ", failed = "✖ ", place = "front" }
 -- A setting and a file that say the same thing: both may, if they agree.
 local DOUBLES = {
   { setting = "deal_value_field", file = "deal_value", keys = { "field", "read", "write" } },
+  { setting = "deal_value_currency_field", file = "deal_value", keys = { "currency" } },
   { setting = "country_field", file = "country", keys = { "field" } },
 }
 
@@ -150,7 +151,6 @@ function Answers:need()
     broken("%s%s: %s", problem.file, problem.line and ":" .. problem.line or "", problem.text)
   end
 end
-
 
 -- A copy of an answer, held to its check; the error names the function's place.
 function Answers:hold(row, given, value, asked)

@@ -7,6 +7,7 @@ local agreement = require "agreement"
 local audit = require "audit"
 local brakes = require "brakes"
 local canonical = require "canonical"
+local clocks = require "clocks"
 local create_referral = require "flows.create_referral"
 local decide = require "decide"
 local facts = require "facts"
@@ -180,6 +181,8 @@ local function synchronise(turn)
     links.wake(turn.link.id, "state")
   end
   local partner = agreement.ours_alone(plan, turns.partner_now(turn))
+  clocks.told(turn.link, plan.clock)
+  turn.link.state = plan.stopped and "suspended" or turn.link.state
   return agreement.settle(turn.link, plan, crm, partner, true)
 end
 
@@ -275,7 +278,8 @@ local function held_at_first(turn, deal)
   local held
   deal.solutions, held = withhold.known_solutions(deal.solutions, turn.known)
   turn.link.waits = #held > 0 or turn.link.waits
-  local heard = deal.state ~= "new" and microsoft_updates.heard(deal, {}) or {}
+  local heard = deal.state ~= "new" and
+    microsoft_updates.heard(deal, {}, nil, turn.read.theirs) or {}
   table.move(heard, 1, #heard, #held + 1, held)
   local names = microsoft_updates.unheard(deal, {})
   for _, said in ipairs(withhold.unknown_choices(deal, nil, turn.known)) do
@@ -350,7 +354,11 @@ local function inward(turn)
   if not new_row.wanted(turn.link, deal) then
     return left_out(turn, "the setting `inbound`")
   end
-  if leads.wanted(turn.link, deal) and not turn.link.restore then
+  local as
+  as, err = leads.kind(turn.link, deal, turn.known)
+  if not as then
+    return nil, err
+  elseif as == "lead" then
     if host.profile.settings.sync_leads == false then
       return left_out(turn, "the setting `sync_leads`: it comes once it is accepted")
     end

@@ -4,6 +4,7 @@
 local agreement = require "agreement"
 local audit = require "audit"
 local canonical = require "canonical"
+local clocks = require "clocks"
 local create_referral = require "flows.create_referral"
 local dynamics = require "dynamics"
 local details = require "flows.details"
@@ -69,6 +70,23 @@ local function learn_reason(plan, turn)
   return true
 end
 
+-- A deal without any solution stops, unless one comes within the time that settles a deal: sellers
+-- replace the last one in two steps.
+local function stop_bare(plan, link)
+  if not withhold.last_solution(plan) then
+    link.bare_ms = nil
+    return
+  end
+  local now = host.now_ms()
+  link.bare_ms = math.min(link.bare_ms or now, now) -- the clock may have been put back
+  local left = link.bare_ms + (host.profile.settings.settle or 60) * 1000 - now
+  if left > 0 then
+    links.wake(link.id, "settled", left)
+  else
+    plan.stopped, link.bare_ms = say "stopped", nil
+  end
+end
+
 -- What may not go to Partner Center now; the rest of its plan stands.
 local function outward(plan, turn)
   withhold.closed(plan)
@@ -77,6 +95,7 @@ local function outward(plan, turn)
   if not flow_table.on "dynamics_to_partner_center" then
     withhold.direction(plan, "partner")
   end
+  stop_bare(plan, turn.link)
   plan.held = withhold.bad(plan)
   local wait = create_referral.unsettled(turn)
   if withhold.sharing(plan, wait) then
@@ -109,16 +128,19 @@ function M.plan(turn)
   outward(plan, turn)
   merge.share(plan)
   inward(plan, known)
-  plan.heard = microsoft_updates.heard(partner, partner_base, crm)
+  plan.heard = microsoft_updates.heard(partner, partner_base, crm, turn.read.theirs)
+  plan.clock = clocks.say(link, plan.heard)
   plan.told_before = link.told
   plan.news = news(link, plan)
   local ok, err = learn_reason(plan, turn)
   if not ok then
     return nil, err
   end
-  plan.extra, plan.mapped, err = details.update(link, partner, turn.row)
+  plan.extra, plan.mapped, err = details.update(link, partner, turn.row, plan.heard)
   if not plan.extra then
     return nil, err
+  elseif plan.stopped then
+    plan.extra[known.columns.sync] = false
   end
   return plan
 end
@@ -167,6 +189,8 @@ function M.lines(turn, plan)
   for _, item in ipairs(plan.heard) do
     add(nil, say.item(item))
   end
+  add(nil, plan.stopped or "")
+  add(nil, clocks.early(turn.read.ours, plan) or "")
   return lines
 end
 

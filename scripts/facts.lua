@@ -245,13 +245,10 @@ local function deal_value_of(describe)
     currency = d.currency or "row", custom = d.read == true }
 end
 
--- The contract takes these; nothing asks for them yet, and silence would be a lie.
+-- The contract takes it; nothing asks for it yet, and silence would be a lie.
 local function warn_of_unused(describe)
-  local unused = { fields = #(describe.fields or {}) > 0, arrives_as = describe.has.arrives_as }
-  for _, place in ipairs { "fields", "arrives_as" } do
-    if unused[place] then
-      host.log("warn", "details.lua: `" .. place .. "` has no effect in this version")
-    end
+  if #(describe.fields or {}) > 0 then
+    host.log("warn", "details.lua: `fields` has no effect in this version")
   end
 end
 

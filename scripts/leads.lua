@@ -2,10 +2,13 @@
 -- service returns such referrals (reconcile rule 17; "Manage leads").  Its values come in, nothing
 -- of it goes out but the decision: qualified by a person, it is accepted there; disqualified,
 -- declined; accepted there, it is qualified here.  From then on the link's row is the opportunity
--- that QualifyLead made, and the deal goes on as any other.
+-- that QualifyLead made, and the deal goes on as any other.  A sub-stage that nobody knows (leads
+-- have such since 2026) is told as received and changes no state.
 local agreement = require "agreement"
 local audit = require "audit"
 local canonical = require "canonical"
+local clocks = require "clocks"
+local cuts = require "cuts"
 local details = require "flows.details"
 local dynamics = require "dynamics"
 local facts = require "facts"
@@ -23,12 +26,31 @@ local MARK = "leads" -- there is one, so the table's changes are read
 local QUALIFIED, DISQUALIFIED = 1, 2
 local STATUS = { qualified = 3, canceled = 7 }
 
----Whether a referral without a row comes as a lead, or was just being made one.
+-- Nobody has answered it yet, whatever its sub-stage.
+local function unanswered(deal)
+  return deal.state == "new" or deal.state:find("^New/") ~= nil
+end
+
+---What a referral without a row becomes: as the mapping says while nobody has accepted it, else a
+---lead if it is nobody's deal yet; what was begun goes on.  (suspends)
 ---@param link Link
 ---@param deal table  canonical
-function M.wanted(link, deal)
+---@return "lead"|"opportunity"|nil, table|nil err
+function M.kind(link, deal, known)
   local intent = link.intent and link.intent.crm
-  return intent and intent.lead or deal.type == "Independent" and deal.state == "new"
+  if intent then
+    return intent.lead and "lead" or "opportunity"
+  elseif link.restore or not unanswered(deal) then
+    return "opportunity"
+  elseif known.describe.has.arrives_as then
+    local answer, err = host.map { call = "arrives_as", d = deal }
+    if not answer then
+      return nil, err
+    elseif canonical.given(answer.as) then
+      return answer.as
+    end
+  end
+  return deal.type == "Independent" and "lead" or "opportunity"
 end
 
 ---Whether this CRM holds leads of ours.
@@ -81,7 +103,7 @@ end
 
 local MONEY = { estimatedamount = "value", estimatedclosedate = "closing_date" }
 
-local function values_of(deal, known, meta)
+local function values_of(deal, known, meta, lines)
   local first, err = details.country(deal.customer.country, known)
   if not first then
     return nil, err
@@ -90,10 +112,16 @@ local function values_of(deal, known, meta)
     first[name] = meta.columns[name] and first[name] or nil
   end
   local values
-  values, err = details.answer("lead.create", deal, first)
+  values, err = details.answer("lead.create", deal, first, nil, lines)
   if not values then
     return nil, err
   end
+  local owner
+  owner, err = details.owner(deal, known, lines)
+  if err then
+    return nil, err
+  end
+  values.ownerid = values.ownerid or owner
   local currency = deal.currency and known.currencies.by_code[deal.currency]
   if currency and meta.columns[known.columns.currency] then
     values[known.columns.currency] = { table = "transactioncurrency", id = currency.row }
@@ -134,14 +162,24 @@ local function present(turn, deal, meta)
   return rows[1] and rows[1][meta.id] or false
 end
 
-local function keep(turn, id, deal)
+local function bare_name(value, known)
+  return canonical.given(canonical.strip_marks(canonical.given(value) or "", known.marks))
+end
+
+-- values: what the row was given, if this run made it: a text may have been cut
+local function keep(turn, id, deal, values)
   local link = turn.link
   link.crm, link.intent = { table = TABLE, id = id }, nil
-  if deal.state ~= "new" then
+  if not unanswered(deal) then
     links.wake(link.id, "created")
   end
   host.store.mark_set(MARK, "1")
-  return agreement.keep(link, { state = "hold", name = deal.name, notes = deal.notes }, deal)
+  local crm = { state = "hold", name = deal.name, notes = deal.notes }
+  if values then
+    crm.name = bare_name(values.subject, turn.known)
+    crm.notes = canonical.text(values.description)
+  end
+  return agreement.keep(link, crm, deal)
 end
 
 ---Makes the lead of a new referral, once.  (suspends)
@@ -162,8 +200,11 @@ function M.arrive(turn, deal)
     return keep(turn, id, deal)
   end
   local lines = { say("created", { link = deal.link or deal.id }) }
+  if not state.known(deal.state) then
+    lines[2] = say("told-unknown", { value = deal.state })
+  end
   local values
-  values, err = values_of(deal, known, meta)
+  values, err = values_of(deal, known, meta, lines)
   if not values then
     return nil, err
   end
@@ -181,23 +222,28 @@ function M.arrive(turn, deal)
   if not ok then
     return nil, err
   end
-  turns.note(turn, lines[1])
+  for _, line in ipairs(lines) do
+    turns.note(turn, line)
+  end
   turns.say(turn, "partner_center_to_dynamics", "created",
     { row = link.intent.crm.row, lead = true, lines = lines })
-  return keep(turn, link.intent.crm.row, deal)
+  return keep(turn, link.intent.crm.row, deal, values)
 end
 
 -- ---- Both sides ----
 
--- Columns of the lead, with an audit line if there is one, under its tag.
-local function write(turn, values, line)
+-- Columns of the lead, with audit lines, under its tag.
+local function write(turn, values, lines)
   local c, column = turn.known.columns, turn.meta.columns[turn.known.columns.audit]
-  if column and line then
-    values[c.audit] = audit.all(turn.row[c.audit], { line }, column.max)
+  if column and #lines > 0 then
+    values[c.audit] = audit.all(turn.row[c.audit], lines, column.max)
   end
-  local ok, err = dynamics.changes { { op = "update", table = TABLE, id = turn.link.crm.id,
-    tag = turn.tag, values = values } }
-  if ok and line then
+  local ok, err = true, nil
+  if next(values) then
+    ok, err = dynamics.changes { { op = "update", table = TABLE, id = turn.link.crm.id,
+      tag = turn.tag, values = values } }
+  end
+  for _, line in ipairs(ok and lines or {}) do
     turns.note(turn, line)
   end
   return ok, err
@@ -208,7 +254,7 @@ local function become(turn, opportunity, line)
   local link, known = turn.link, turn.known
   local agreed, there = agreement.bases(link)
   links.forget_row(link)
-  link.crm = { table = known.table, id = opportunity }
+  link.crm, link.mapped = { table = known.table, id = opportunity }, nil
   local ok, err = helper.read(turn)
   if not ok then
     return nil, err
@@ -263,22 +309,44 @@ local function qualify(turn)
   return 0 -- the lead says now which opportunity it became
 end
 
-local function declined(turn)
-  local plan = { partner = turns.partner_now(turn), to_partner = { state = "canceled" },
-    pair = { "Closed", "Declined" }, crm = { reason = nil } }
+-- Sends a decision: the CRM's word for it, and the pair that it is there.
+local function decide(turn, word, pair)
+  local plan = { partner = turns.partner_now(turn), to_partner = { state = word }, pair = pair,
+    crm = { reason = nil } }
   local ok, err = outward.write(turn, plan)
   if not ok then
     return nil, err
   end
   turns.note_copies(turn)
   turns.say(turn, "dynamics_to_partner_center", "updated", { to_partner = plan.to_partner })
+  return true
+end
+
+local function declined(turn)
+  local ok, err = decide(turn, "canceled", { "Closed", "Declined" })
+  if not ok then
+    return nil, err
+  end
   return agreement.keep(turn.link, { state = "canceled" }, turns.partner_now(turn))
+end
+
+-- A person qualified it.  From a sub-stage that nobody knows no merge would know the way.
+local function qualified(turn, deal, opportunity)
+  if not opportunity then
+    return turns.rest(turn, "suspended", say "lead-alone")
+  elseif unanswered(deal) and deal.state ~= "new" then
+    local ok, err = decide(turn, "open", { "Active", "Accepted" })
+    if not ok then
+      return nil, err
+    end
+  end
+  return become(turn, opportunity, say("qualified", { link = deal.link or deal.id }))
 end
 
 -- Closed there without us: so is the lead here.
 local function disqualify(turn, deal)
   local ok, err = write(turn, { statecode = DISQUALIFIED, statuscode = STATUS.canceled },
-    say("received", { what = say.word("state", deal.state) }))
+    { say("received", { what = say.word("state", deal.state) }) })
   if not ok then
     return nil, err
   end
@@ -286,39 +354,64 @@ local function disqualify(turn, deal)
   return agreement.keep(turn.link, { state = "canceled" }, deal)
 end
 
+-- ---- While nobody has decided ----
+
 local FOLLOW = { name = "subject", notes = "description" }
 
--- Name and notes follow while nobody has decided; what the seller changed on the lead stays, and is
--- sent with the decision.
-local function refresh(turn, deal)
-  local crm_base, base = agreement.bases(turn.link)
-  local row, values, max = turn.row, {}, turn.meta.columns.subject.max or 300
-  local is = { notes = canonical.text(row.description),
-    name = canonical.given(canonical.strip_marks(canonical.given(row.subject) or "",
-      turn.known.marks)) }
+-- Name and notes as columns where Partner Center changed them; what the seller changed on the lead
+-- stays, and is sent with the decision.  Both bases move with what is taken.
+local function followed(turn, deal, crm_base, base, lines)
+  local row, values, known = turn.row, {}, turn.known
+  local is = { name = bare_name(row.subject, known), notes = canonical.text(row.description) }
+  local max = { name = turn.meta.columns.subject.max or 300,
+    notes = turn.meta.columns.description.max or 2000 }
   for name, column in pairs(FOLLOW) do
     if deal[name] == base[name] or is[name] ~= crm_base[name] then
       deal[name] = base[name]
     else
-      local shown = name == "name" and
-        audit.marked(deal.name, true, turn.known.marks_shown, max) or deal[name]
+      local shown = name == "name" and audit.marked(deal.name, true, known.marks_shown, max.name) or
+        name == "notes" and deal.notes and cuts.fit(say.label "notes", deal.notes, max.notes, lines)
       values[column] = shown or json.null
-      crm_base[name] = deal[name]
+      crm_base[name] = name == "name" and bare_name(shown, known) or canonical.text(shown)
     end
   end
-  local news = next(values) and say "received-lead"
+  if next(values) then
+    table.insert(lines, 1, say "received-lead")
+  end
   if not (values.subject or turn.known.marks_shown or is.name == canonical.given(row.subject)) then
     values.subject = is.name -- a mark that is switched off
   end
-  if next(values) then
-    local ok, err = write(turn, values, news)
+  return values
+end
+
+-- What Partner Center and the mapping have new for the lead.
+local function refresh(turn, deal)
+  local link, lines = turn.link, {}
+  local crm_base, base = agreement.bases(link)
+  local values = followed(turn, deal, crm_base, base, lines)
+  local extra, mapped, err = details.updates("lead.update", link, deal, turn.row, lines)
+  if not extra then
+    return nil, err
+  end
+  for column, value in pairs(extra) do
+    values[column] = value
+  end
+  if deal.state ~= base.state and not state.known(deal.state) then
+    lines[#lines + 1] = say("told-unknown", { value = deal.state })
+  end
+  local said = clocks.say(link, lines)
+  local news = next(values) ~= nil or #lines > 0
+  if news then
+    local ok
+    ok, err = write(turn, values, lines)
     if not ok then
       return nil, err
     end
   end
-  turns.say(turn, "partner_center_to_dynamics", next(values) and "updated" or "equal")
-  crm_base.state = "hold"
-  return agreement.keep(turn.link, crm_base, deal)
+  turns.say(turn, "partner_center_to_dynamics", news and "updated" or "equal")
+  clocks.told(link, said)
+  crm_base.state, link.mapped = "hold", mapped
+  return agreement.keep(link, crm_base, deal)
 end
 
 -- A table without the column for it is never switched off.
@@ -362,14 +455,11 @@ function M.reconcile(turn)
   turns.name(turn, deal)
   local opportunity = canonical.given(row._qualifyingopportunityid_value)
   if row.statecode == QUALIFIED then
-    if not opportunity then
-      return turns.rest(turn, "suspended", say "lead-alone")
-    end
-    return become(turn, opportunity, say("qualified", { link = deal.link or deal.id }))
+    return qualified(turn, deal, opportunity)
   elseif row.statecode == DISQUALIFIED then
-    if deal.state == "new" and suspended(turn) then
+    if unanswered(deal) and suspended(turn) then
       return turns.suspend(turn)
-    elseif deal.state == "new" then
+    elseif unanswered(deal) then
       return declined(turn)
     end
     return agreement.keep(turn.link, { state = "canceled" }, deal)

@@ -33,6 +33,9 @@ local M = {}
 ---@field frozen string|nil  why nothing is written any more, until a person releases it
 ---@field orders table<string, any>|nil  field -> value that a person decided for both sides
 ---@field adopted boolean|nil  a person said that this state may write here
+---@field bare_ms integer|nil  since when its row has no solution any more
+---@field clock {answer: integer|nil, register: integer|nil, told: table|nil}|nil  deadlines, ms,
+---  clocks.lua
 ---@field waits boolean|nil  a change waits, as for a flow that is off: a known tag proves nothing
 ---@field restore boolean|nil  a person wants the deleted row made anew
 

@@ -1,4 +1,5 @@
 -- The table of contents: which kind of job runs which handler, and which jobs come by themselves.
+local clocks = require "clocks"
 local deal = require "deal"
 local dynamics_opportunity = require "flows.dynamics_opportunity"
 local dynamics_solutions = require "flows.dynamics_solutions"
@@ -32,11 +33,12 @@ M.jobs = {
   ["tick.solutions"] = dynamics_solutions.delta,
   ["tick.customers"] = dynamics_opportunity.customers,
   ["tick.sweep"] = sweep.daily,
+  ["tick.clocks"] = clocks.tick,
 }
 
 -- Jobs that come by themselves; flow_table.lua tells whose they are.
 local TICKS = { "tick.start", "tick.webhook", "tick.poll", "tick.opportunities", "tick.solutions",
-  "tick.customers", "tick.sweep" }
+  "tick.customers", "tick.sweep", "tick.clocks" }
 
 -- How soon a tick looks again whether its flow is on.
 local OFF_MS = 60000

@@ -3,6 +3,7 @@
 -- made twice.  It must never change a row that is there.
 local audit = require "audit"
 local canonical = require "canonical"
+local cuts = require "cuts"
 local details = require "flows.details"
 local dynamics = require "dynamics"
 local fields = require "fields"
@@ -48,19 +49,21 @@ local function customer_changes(changes, deal, found, intent, known)
     if not country then
       return nil, bad
     end
-    local values, err = details.answer("account.create", deal, country)
+    local values, err = details.answer("account.create", deal, country, nil, found.lines)
     if not values then
       return nil, err
     end
+    values.ownerid = values.ownerid or found.owner
     changes[#changes + 1] = { op = "create", table = "account", id = account, values = values }
   end
   local contact = found.contact and found.contact.contactid
   if not contact and deal.contact then
     contact = id_for("contact", { account, found.match.contact }, intent.clashes)
-    local values, err = details.answer("contact.create", deal, {})
+    local values, err = details.answer("contact.create", deal, {}, nil, found.lines)
     if not values then
       return nil, err
     end
+    values.ownerid = values.ownerid or found.owner
     values.parentcustomerid = { table = "account", id = account }
     changes[#changes + 1] = { op = "create", table = "contact", id = contact, values = values }
   end
@@ -81,7 +84,8 @@ local function row_values(deal, found, customer, lines, known)
   v[known.columns.name] = audit.marked(deal.name or say "unnamed", true, known.marks_shown,
     rows.name_max(known))
   v[known.columns.sync] = true
-  local values, err = details.answer("opportunity.create", deal, v)
+  cuts.tell(deal, known, known.marks_shown and known.marks_shown.ok, lines)
+  local values, err = details.answer("opportunity.create", deal, v, nil, lines)
   if not values then
     return nil, err
   end
@@ -89,9 +93,7 @@ local function row_values(deal, found, customer, lines, known)
   if customer.contact then
     values.parentcontactid = { table = "contact", id = customer.contact }
   end
-  if found.owner then
-    values.ownerid = found.owner
-  end
+  values.ownerid = values.ownerid or found.owner
   if deal.state == "new" then
     values.statuscode = 2
   end
@@ -139,6 +141,10 @@ local function create_changes(deal, found, intent, known)
   local children = {}
   rows.solution_changes(children, intent.row, deal.solutions, {}, known)
   table.insert(lines, 1, say("created", { link = deal.link or deal.id }))
+  if not state.known(deal.state) then
+    lines[#lines + 1] = audit.told({ { field = "state", why = "unknown", value = deal.state } },
+      true)
+  end
   local values
   values, err = row_values(deal, found, customer, lines, known)
   if not values then

@@ -65,9 +65,11 @@ end
 ---@field field string|nil  fills the hole `field` with its label
 ---@field text string|nil  instead of a key: the words of somebody else
 
----@param item Told
+---@param item Told|string  a sentence stays as it is
 function M.item(item)
-  if item.text then
+  if type(item) == "string" then
+    return item
+  elseif item.text then
     return item.text
   end
   local holes = { field = item.field and M.label(item.field) }

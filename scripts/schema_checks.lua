@@ -1,6 +1,7 @@
 --- The checks of one value of a profile, by the type of its row.
 -- Owns the words that say what is wrong with a value.  It must never know a key by name.
 
+local person = require "person"
 local text = require "text"
 
 local function loopback(name)
@@ -75,8 +76,19 @@ end
 local M = {
   string = check_string,
   zone = function(value)
-    local known = value == "UTC" or type(value) == "string" and value:match("^[+-]%d%d:?%d%d$")
-    if not known then return 'is "UTC" or a distance from it such as "+09:00"' end
+    local hours, minutes = tostring(value):match("^[+-](%d%d):?(%d%d)$")
+    local known = hours and tonumber(hours) <= 14 and tonumber(minutes) <= 59
+    if value ~= "UTC" and not (known and type(value) == "string") then
+      return 'is "UTC" or a distance from it such as "+09:00"'
+    end
+  end,
+  column = function(value)
+    if type(value) ~= "string" or not value:match("^[%l_][%l%d_]*$") then
+      return "is a column's logical name, in small letters"
+    end
+  end,
+  person = function(value)
+    if value ~= "" and not person.read(value) then return person.FORM end
   end,
   path = function(value)
     if type(value) ~= "string" or value == "" then return "is a path" end

@@ -6,7 +6,7 @@ local M = {}
 
 ---@class setting
 ---@field name string
----@field type "boolean"|"string"|"integer"|"enum"
+---@field type "boolean"|"string"|"integer"|"enum"|"zone"|"column"|"person"
 ---@field default any
 ---@field values string[]|nil
 ---@field least integer|nil
@@ -23,12 +23,18 @@ M.rows = {
     text = "put a mark in front of the name of a synchronised opportunity",
   },
   {
-    name = "deal_value_field", type = "string", default = "estimatedvalue",
+    name = "deal_value_field", type = "column", default = "estimatedvalue",
     original = "Deal value field name",
     text = "column of the opportunity that holds the deal's value",
   },
   {
-    name = "country_field", type = "string", default = "address1_country",
+    name = "deal_value_currency_field", type = "column", default = "row",
+    original = "Deal value currency code field name",
+    text = "currency of that value: \"row\" is the opportunity's own, \"base\" the " ..
+      "organisation's, else a column with a currency code",
+  },
+  {
+    name = "country_field", type = "column", default = "address1_country",
     original = "Customer Account Country Code field name",
     text = "column of the account that holds the country",
   },
@@ -77,11 +83,18 @@ M.rows = {
   {
     name = "remove_last_solution", type = "enum", values = { "stop_sync", "keep" },
     default = "stop_sync",
-    text = "what the removal of a deal's last solution does: switch its sync off, or nothing",
+    text = "what the removal of a shared deal's last solution does: \"stop_sync\" switches its " ..
+      "Sync off, \"keep\" goes on and leaves Partner Center the last one",
   },
   {
     name = "default_owner", type = "string", default = "",
-    text = "e-mail of a user or name of a team that owns new rows; empty: the application user",
+    text = "e-mail of a user or name of a team that owns new rows where the mapping's `owner` " ..
+      "names nobody; empty: the application user",
+  },
+  {
+    name = "team_fallback", type = "person", default = "",
+    text = "who is named to Partner Center where a deal's owner has no name, e-mail or phone, " ..
+      "as \"First Last <mail@host> phone\"; empty: such a deal is not sent",
   },
   {
     name = "audit_max", type = "integer", default = 8000, least = 200, most = 100000,
@@ -93,17 +106,56 @@ M.rows = {
   },
   {
     name = "expiry_reminder_days", type = "integer", default = 3, least = 0, most = 14,
-    text = "days before an unanswered referral expires at which the seller is told; 0: never",
+    text = "days before a referral expires unanswered, or a won deal can't be registered any " ..
+      "more, at which the seller is told; 0: never",
+  },
+}
+
+-- Variables of the original that no setting replaces: it had them for a CRM with stages alone.
+M.replaced = {
+  {
+    original = "Active stage name",
+    text = "Dynamics 365 has no such stage: an accepted deal is Open, In Progress; own status " ..
+      "reasons stand in `status_reasons` of details.lua",
+  },
+  {
+    original = "On-hold stage name",
+    text = "Dynamics 365 has no such stage: a referral that nobody accepted yet is Open, On " ..
+      "Hold; own status reasons stand in `status_reasons` of details.lua",
   },
 }
 
 local by_name = {}
 for _, row in ipairs(M.rows) do by_name[row.name] = row end
 
-local function default_of(row, stage)
+--- The default of a setting in a stage.
+---@param row setting
+---@param stage string|nil
+function M.default(row, stage)
   local special = row.by_stage and row.by_stage[stage]
   if special ~= nil then return special end
   return row.default
+end
+
+---@param name string
+---@return setting|nil
+function M.row(name)
+  return by_name[name]
+end
+
+local TYPES = { boolean = "true or false", string = "text", zone = "time zone",
+  column = "logical name of a column", person = "person" }
+
+--- What a setting may be, in words.
+---@param row setting
+---@return string
+function M.kind(row)
+  if row.type == "integer" then
+    return ("whole number, %d to %d"):format(row.least, row.most)
+  elseif row.type == "enum" then
+    return table.concat(row.values, ", ")
+  end
+  return TYPES[row.type]
 end
 
 --- All settings: the given values over the defaults of the stage.
@@ -114,7 +166,7 @@ function M.effective(given, stage)
   local out = {}
   for _, row in ipairs(M.rows) do
     local value = given and given[row.name]
-    if value == nil or value == json.null then value = default_of(row, stage) end
+    if value == nil or value == json.null then value = M.default(row, stage) end
     out[row.name] = value
   end
   return out
@@ -126,7 +178,7 @@ end
 function M.get(name)
   local row = by_name[name] or error("no such setting: " .. tostring(name), 2)
   local value = host.profile.settings and host.profile.settings[name]
-  if value == nil or value == json.null then return default_of(row, host.profile.stage) end
+  if value == nil or value == json.null then return M.default(row, host.profile.stage) end
   return value
 end
 

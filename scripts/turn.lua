@@ -3,6 +3,7 @@
 -- written.
 local brakes = require "brakes"
 local canonical = require "canonical"
+local clocks = require "clocks"
 local helper = require "flows.helper"
 local links = require "links"
 local partner_center = require "partner_center"
@@ -59,6 +60,7 @@ end
 function M.note_copies(turn)
   local link, read = turn.link, turn.read
   link.ours = copy_of(read.ours, link.ours)
+  clocks.follow(link, read.ours)
   if read.theirs then
     link.theirs = copy_of(read.theirs, link.theirs)
   end

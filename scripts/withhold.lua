@@ -66,6 +66,21 @@ local function hold_solutions(plan, known)
   return held
 end
 
+---The last solution of a shared deal was removed, and the setting says that this stops it: what
+---Partner Center has stays as it is.
+---@param plan Plan
+---@return boolean
+function M.last_solution(plan)
+  local wanted = plan.to_partner.solutions
+  if not wanted or #wanted > 0 or
+    host.profile.settings.remove_last_solution == "keep" then
+    return false
+  end
+  hold(plan, "solutions")
+  plan.stays.crm.solutions, plan.waits = true, true
+  return true
+end
+
 ---Values that Partner Center does not take, one by one.
 ---@param plan Plan
 ---@return Told[]

@@ -1,5 +1,6 @@
 -- cosell status: the host on one screen, and what needs a person.  Exit status 1: something does.
 local brakes = require "brakes"
+local clocks = require "clocks"
 local find = require "find"
 local flows = require "commands.flows"
 local table_text = require "table_text"
@@ -77,6 +78,7 @@ local function gather()
   s.generation, s.stage = host.generation, host.profile.stage or "production"
   s.queue, s.failed = queue_of(), dead_letters()
   s.brake = brakes.on()
+  s.clocks = clocks.list()
   s.conflicts = #host.store.note_list(nil, "conflict", MOST_CONFLICTS)
   s.alike = #twins.list(MOST_CONFLICTS)
   local err
@@ -243,6 +245,32 @@ local function callbacks_lines(cmd, c)
   return out
 end
 
+local DEADLINES = {
+  answer = { "%s wait%s for an answer", "s", "" },
+  register = { "%s %s to be registered", "has", "have" },
+}
+
+local function deadline_line(kind, of)
+  local words_of, one, many = table.unpack(DEADLINES[kind])
+  local number = (of.more and "more than " or "") .. table_text.count(of.count,
+    kind == "register" and "won deal" or "deal")
+  return words_of:format(number, of.count == 1 and one or many) .. (", the next until %s: \"%s\"")
+    :format(of.next, table_text.plain(of.deals[1].deal))
+end
+
+-- Deadlines that deals have before them.
+local function deadline_lines(cmd, all)
+  local out = {}
+  for _, kind in ipairs(clocks.kinds) do
+    if all[kind].count > 0 then
+      local lines = table_text.wrap(cmd, #out == 0 and "deadlines  " or (" "):rep(11),
+        deadline_line(kind, all[kind]))
+      table.move(lines, 1, #lines, #out + 1, out)
+    end
+  end
+  return out
+end
+
 local FLOWS = { { title = "" }, { title = "FLOW", flex = true }, { title = "STATE" },
   { title = "LAST SUCCESS" }, { title = "LAST ERROR" } }
 
@@ -263,6 +291,7 @@ local function lines_of(cmd, s)
   add { "" }
   add(table_text.lines(cmd, FLOWS, rows))
   add { "", queue_line(s.queue), deals_line(s) }
+  add(deadline_lines(cmd, s.clocks))
   add(callbacks_lines(cmd, s.callbacks))
   if #s.to_do > 0 then
     add { "", table_text.paint(cmd, "bold", "to do") }

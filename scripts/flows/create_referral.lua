@@ -10,6 +10,7 @@ local partner_center = require "partner_center"
 local referral_body = require "referral_body"
 local say = require "say"
 local state = require "state"
+local team = require "team"
 local text = require "text"
 
 local M = {}
@@ -181,7 +182,7 @@ function M.invitation(ours, known, crm)
   deal.help = crm.help
   deal.contact = canonical.whole(deal.contact) and deal.contact or crm.contact
   if #deal.team == 0 then
-    deal.team = crm.team
+    deal.team = team.fit(crm.team)
   end
   return deal
 end
@@ -234,7 +235,7 @@ local function finish(turn, ours, theirs, sent_deal)
   local link, known = turn.link, turn.known
   local partner = canonical.from_partner(ours, theirs, known)
   local lines = { theirs and say("sent-cosell", { link = partner.link }) or
-    say("sent", { what = partner.link }) }
+    say("sent", { what = partner.link }), turn.said_of_team or nil }
   local to_crm = { id = partner.id, link = partner.link }
   if partner.visible and turn.row[known.columns.visible] ~= true then
     to_crm.visible = true
@@ -247,7 +248,9 @@ local function finish(turn, ours, theirs, sent_deal)
   if not crm then
     return nil, err
   end
-  host.store.note_add(link.id, "audit", { text = lines[1] })
+  for _, said in ipairs(lines) do
+    host.store.note_add(link.id, "audit", { text = said })
+  end
   host.run { flow = "create_referral", link = link.id, trigger = turn.trigger, outcome = "created",
     detail = { deal = partner.name, referral = partner.id, engagement = link.engagement,
       lines = lines } }
@@ -340,6 +343,11 @@ function M.run(turn)
     link.crm.tag = turn.tag
     return links.keep(link)
   end
+  local err
+  turn.said_of_team, err = team.complete(row, deal)
+  if turn.said_of_team == nil then
+    return nil, err
+  end
   local problems = M.problems(deal)
   local unsure = #problems > 0 and link.intent and link.intent.partner
   if unsure then -- it may be there: then there is nothing to refuse
@@ -363,7 +371,8 @@ function M.run(turn)
   if wait then
     return wait
   end
-  local answer, err = host.map { call = "referral.create", d = deal, v = deal, crm = row }
+  local answer
+  answer, err = host.map { call = "referral.create", d = deal, v = deal, crm = row }
   if not answer then
     return nil, err
   end

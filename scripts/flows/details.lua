@@ -1,7 +1,7 @@
 -- Flow b, "Create or Get Details": what the mapping answers, made fit for the CRM.  The mapping
 -- only computes; the look-ups it names are done here. It must never write a deal: helper.lua
 -- does, with what this file found.
-local audit = require "audit"
+local cuts = require "cuts"
 local dynamics = require "dynamics"
 local say = require "say"
 local text = require "text"
@@ -50,13 +50,28 @@ local function filter_of(meta, alternative)
   return #parts > 0 and table.concat(parts, " and ") or nil
 end
 
+-- What is read of a hit, besides the columns that the mapping names: `pick` looks at it.
+local SELECT = {
+  account = { "accountid", "name", "address1_city", "address1_postalcode", "createdon" },
+  contact = { "contactid", "parentcustomerid", "firstname", "lastname", "emailaddress1",
+    "createdon" },
+}
+
+local function select_of(kind, known)
+  local out = table.move(SELECT[kind], 1, #SELECT[kind], 1, {})
+  for _, name in ipairs((known.describe.columns or {})[kind] or {}) do
+    out[#out + 1] = name
+  end
+  return out
+end
+
 -- The reads for each usable alternative of account.match or contact.match.
-local function match_reads(kind, deal, known, select)
+local function match_reads(kind, deal, known)
   local answer, err = host.map { call = kind .. ".match", d = deal }
   if not answer then
     return nil, err
   end
-  local reads = {}
+  local reads, select = {}, select_of(kind, known)
   for _, alternative in ipairs(answer.alternatives or {}) do
     local filter, bad = filter_of(known.metas[kind], alternative)
     if bad then
@@ -99,23 +114,69 @@ local function first_hits(lists, from, count, keep)
   return {}
 end
 
-local function owner_reads(deal, known)
-  if not known.describe.has.owner then
-    return {}
+-- ---- Owners ----
+
+-- Who may own what is new, best first: whom the mapping names, then the setting's.
+-- -> list of {name=, said= the key of what is told if nobody is called so}
+local function owner_names(deal, known)
+  local out = {}
+  local function add(name, said)
+    if type(name) == "string" and name ~= "" then
+      out[#out + 1] = { name = name, said = said }
+    end
   end
-  local answer, err = host.map { call = "owner", d = deal }
-  if not answer then
+  if known.describe.has.owner then
+    local answer, err = host.map { call = "owner", d = deal }
+    if not answer then
+      return nil, err
+    end
+    add(answer.owner, "no-owner")
+  end
+  add(host.profile.settings.default_owner, "no-default-owner")
+  return out
+end
+
+-- Two reads for each name: the user with that e-mail, the team of that name.
+local function owner_reads(names)
+  local reads = {}
+  for _, one in ipairs(names) do
+    local quoted = dynamics.q(one.name)
+    reads[#reads + 1] = { table = "systemuser", select = { "systemuserid" }, top = 1,
+      filter = "internalemailaddress eq " .. quoted .. " and isdisabled eq false" }
+    reads[#reads + 1] = { table = "team", select = { "teamid" }, top = 1,
+      filter = "name eq " .. quoted }
+  end
+  return reads
+end
+
+-- The first of the names that the CRM knows; what is not known of those before it goes to lines.
+local function owner_found(names, lists, from, lines)
+  for i, one in ipairs(names) do
+    local user, team = lists[from + 2 * i - 2][1], lists[from + 2 * i - 1][1]
+    if user or team then
+      return user and { table = "systemuser", id = user.systemuserid } or
+        { table = "team", id = team.teamid }
+    end
+    lines[#lines + 1] = say(one.said, { name = one.name })
+  end
+  return nil
+end
+
+---Who owns a row that is about to be made.  (suspends)
+---@param deal table  canonical
+---@param lines string[]  what is to be told goes there
+---@return table|nil owner, table|nil err  nil, nil: the application user
+function M.owner(deal, known, lines)
+  local names, err = owner_names(deal, known)
+  if not names or #names == 0 then
     return nil, err
   end
-  local name = answer.owner
-  if name == nil or name == json.null then
-    return {}
+  local lists
+  lists, err = dynamics.batch_get(owner_reads(names))
+  if not lists then
+    return nil, err
   end
-  local user = "internalemailaddress eq " .. dynamics.q(name) .. " and isdisabled eq false"
-  return {
-    { table = "systemuser", select = { "systemuserid" }, filter = user, top = 1 },
-    { table = "team", select = { "teamid" }, filter = "name eq " .. dynamics.q(name), top = 1 },
-  }
+  return owner_found(names, lists, 1, lines)
 end
 
 local function append(reads, more)
@@ -145,19 +206,18 @@ end
 ---@return table|nil  {account=, contact=, owner=, row= its id, lines=,
 ---  match={account=, contact=}}
 function M.find(deal, known)
-  local accounts, account_match = match_reads("account", deal, known, { "name", "accountid" })
+  local accounts, account_match = match_reads("account", deal, known)
   if not accounts then
     return nil, account_match
   end
   local contacts, contact_match = {}, {}
   if deal.contact then
-    contacts, contact_match = match_reads("contact", deal, known,
-      { "contactid", "parentcustomerid" })
+    contacts, contact_match = match_reads("contact", deal, known)
     if not contacts then
       return nil, contact_match
     end
   end
-  local owners, err = owner_reads(deal, known)
+  local owners, err = owner_names(deal, known)
   if not owners then
     return nil, err
   end
@@ -169,7 +229,7 @@ function M.find(deal, known)
     reads[2] = { table = "opportunity", id = deal.crm_id, select = { known.key } }
   end
   local at_accounts, at_contacts = append(reads, accounts), append(reads, contacts)
-  local at_owner = append(reads, owners)
+  local at_owner = append(reads, owner_reads(owners))
   local lists
   lists, err = dynamics.batch_get(reads)
   if not lists then
@@ -190,14 +250,7 @@ function M.find(deal, known)
   if err then
     return nil, err
   end
-  if #owners > 0 then
-    local user, team = lists[at_owner][1], lists[at_owner + 1][1]
-    found.owner = user and { table = "systemuser", id = user.systemuserid } or
-      team and { table = "team", id = team.teamid }
-    if not found.owner then
-      table.insert(found.lines, say "no-owner")
-    end
-  end
+  found.owner = owner_found(owners, lists, at_owner, found.lines)
   return found
 end
 
@@ -256,8 +309,9 @@ end
 ---texts are cut.  (suspends)
 ---@param logical string
 ---@param v table
+---@param lines string[]|nil  what is to be told goes there
 ---@return table|nil values, table|nil err
-function M.values(logical, v)
+function M.values(logical, v, lines)
   local meta, err = dynamics.table(logical)
   if not meta then
     return nil, err
@@ -274,7 +328,7 @@ function M.values(logical, v)
     elseif type(value) == "string" and OPTIONS[column.type] then
       value, err = option(meta, name, value)
     elseif type(value) == "string" and TEXTS[column.type] and column.max then
-      value = audit.cut(value, column.max)
+      value = cuts.fit(logical .. "." .. name, value, column.max, lines)
     end
     if value == nil then
       return nil, err
@@ -308,21 +362,24 @@ end
 ---@param deal table
 ---@param v table  the default's answer
 ---@param row table|nil
-function M.answer(call, deal, v, row)
+---@param lines string[]|nil  what is to be told goes there
+function M.answer(call, deal, v, row, lines)
   local answer, err = host.map { call = call, d = deal, v = v, crm = row }
   if not answer then
     return nil, err
   end
-  return M.values(call:match("^[^.]+"), answer.v)
+  return M.values(call:match("^[^.]+"), answer.v, lines)
 end
 
 ---Columns a mapping adds on update, those only whose answer differs from its last one.  (suspends)
+---@param call "opportunity.update"|"lead.update"
 ---@param link table
 ---@param deal table  the referral's side, canonical
 ---@param row table
+---@param lines string[]|nil  what is to be told goes there
 ---@return table|nil values, table|nil last, table|nil err  last: its answers, kept when written
-function M.update(link, deal, row)
-  local answer, err = host.map { call = "opportunity.update", d = deal, v = {}, crm = row }
+function M.updates(call, link, deal, row, lines)
+  local answer, err = host.map { call = call, d = deal, v = {}, crm = row }
   if not answer then
     return nil, nil, err
   end
@@ -341,8 +398,13 @@ function M.update(link, deal, row)
   if next(fresh) == nil then
     return {}, last
   end
-  local values, bad = M.values("opportunity", fresh)
+  local values, bad = M.values(call:match("^[^.]+"), fresh, lines)
   return values, last, bad
+end
+
+---The same of an opportunity.
+function M.update(link, deal, row, lines)
+  return M.updates("opportunity.update", link, deal, row, lines)
 end
 
 return M

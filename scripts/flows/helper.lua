@@ -4,6 +4,7 @@
 local audit = require "audit"
 local brakes = require "brakes"
 local canonical = require "canonical"
+local cuts = require "cuts"
 local dynamics = require "dynamics"
 local links = require "links"
 local rows = require "row"
@@ -37,6 +38,7 @@ end
 local function update_values(turn, change, lines)
   local known, row = turn.known, turn.row
   local values = rows.columns(change.to_crm, known, row)
+  cuts.tell(change.to_crm, known, known.marks_shown and known.marks_shown.ok, lines)
   for name, value in pairs(change.extra or {}) do
     values[name] = value
   end

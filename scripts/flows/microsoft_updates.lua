@@ -4,6 +4,7 @@
 local canonical = require "canonical"
 local fields = require "fields"
 local flow_table = require "flow_table"
+local say = require "say"
 
 local M = {}
 
@@ -16,13 +17,17 @@ local SAID = {
   won = "microsoft-won", lost = "microsoft-lost", -- texts/
 }
 
+-- States for which Microsoft's seller says why.
+local GAVE_REASON = { declined = true, lost = true, expired = true, error = true }
+
 ---What the seller should read about Microsoft's copy since it was looked at last.
 ---@param partner table  canonical, as read
 ---@param base table  Partner Center's base
 ---@param crm table|nil  canonical: a row that has Microsoft's identifier already, as after a switch
 ---from another connector, was told of the acceptance then
+---@param theirs table|nil  Microsoft's copy, as read
 ---@return Told[]
-function M.heard(partner, base, crm)
+function M.heard(partner, base, crm, theirs)
   local now, before = partner.microsoft_state, base.microsoft_state
   if now == nil or now == before or now == "new" or not on() then
     return {}
@@ -34,7 +39,12 @@ function M.heard(partner, base, crm)
   if partner.microsoft_id and now == "active" then
     return { { key = "microsoft-known", holes = { id = partner.microsoft_id } } }
   end
-  return { { key = key, holes = { state = now } } }
+  local said = { key = key, holes = { state = now } }
+  local reason = GAVE_REASON[now] and theirs and canonical.text(theirs.statusReason)
+  if reason then
+    return { { key = "with-reason", holes = { line = say.item(said), reason = reason } } }
+  end
+  return { said }
 end
 
 -- What is read of Microsoft's copy.

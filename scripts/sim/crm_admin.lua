@@ -48,6 +48,14 @@ local function original_flows(tools, work, args)
   return { on = args.on == nil or tools.boolean(args.on) }
 end
 
+local function join_team(tools, work, args)
+  local t = schema.tables.team
+  local id = tools.row_id(work, t, args.team)
+  require("sim.crm_pairs").associate(work, t.many.teammembership_association, id,
+    tools.person(args.user))
+  return { id = id }
+end
+
 local function privilege_of(tools, args)
   return tools.person(args.user or "connector@partner.example") .. ":" .. args.privilege
 end
@@ -122,6 +130,7 @@ return {
     help = "a table's definition changes, so that its delta links expire: table= [column= max=]" },
   ["original-flows"] = { run = original_flows,
     help = "the flows of the connector that this program replaces are turned on or off: [on=no]" },
+  ["join-team"] = { run = join_team, help = "a user joins a team: team= user=" },
   ["tracking"] = { run = tracking, help = "change tracking of a table: table= on=yes|no" },
   ["take-privilege"] = { run = take_privilege,
     help = "a role loses a privilege: privilege=prvReadAccount[:organization] [user=]" },

@@ -73,7 +73,8 @@ return {
   ["needs-role"] = "Ein Services-Co-Sell-Geschäft braucht eine Partnerrolle: Bitte auswählen",
   ["needs-area"] = "Ein Services-Co-Sell-Geschäft braucht einen Lösungsbereich: Bitte auswählen",
   ["needs-play"] = "Ein Services-Co-Sell-Geschäft braucht ein Lösungsthema: Bitte auswählen",
-  ["needs-owner"] = "Der Besitzer braucht im CRM Name, E-Mail-Adresse und Telefonnummer",
+  ["needs-owner"] = "Der Besitzer braucht im CRM Name, E-Mail-Adresse und " ..
+    "Telefonnummer, oder die Einstellung team_fallback nennt jemanden",
 
   -- A value that does not travel, while the rest does.
   ["keeps-value"] = "Der Geschäftswert ist 0 oder leer: nicht gesendet, Partner Center behält " ..
@@ -135,7 +136,26 @@ return {
   -- What was chosen for a new deal.
   ["several-account"] = "{count} passende Firmen: die älteste wurde verwendet",
   ["several-contact"] = "{count} passende Kontakte: der älteste wurde verwendet",
-  ["no-owner"] = "Der Besitzer aus der Zuordnung ist weder ein Benutzer noch ein Team",
+  ["no-owner"] = "der von der Zuordnung genannte Besitzer „{name}“ ist weder ein Benutzer noch " ..
+    "ein Team",
+  ["no-default-owner"] = "die Einstellung default_owner, „{name}“, ist weder ein Benutzer noch " ..
+    "ein Team: Neues gehört dem Anwendungsbenutzer",
+  ["cut"] = "{what} auf {max} Zeichen gekürzt, mehr fasst die Spalte nicht",
+  ["other-for-owner"] = "Beim Besitzer der Verkaufschance fehlt im CRM: {what}. Statt seiner " ..
+    "wird dem Partner Center {name} genannt (Einstellung team_fallback)",
+  ["other-for-team"] = "Niemand im Team, dem die Verkaufschance gehört, hat im CRM Name, E-Mail " ..
+    "und Telefon: dem Partner Center wird {name} genannt (Einstellung team_fallback)",
+  ["stopped"] = "Die Verkaufschance hat keine Microsoft-Lösung mehr: die Synchronisierung mit " ..
+    "dem Partner Center wurde ausgeschaltet, nichts wird übertragen. Fügen Sie eine Lösung " ..
+    "hinzu und schalten Sie sie wieder ein",
+
+  -- Fristen.
+  ["clock-answer"] = "Bis {time} UTC antworten: danach schließt das Partner Center eine " ..
+    "Empfehlung, die weder angenommen noch abgelehnt ist, als abgelaufen",
+  ["clock-register"] = "Diesen gewonnenen Abschluss bis {time} UTC im Partner Center " ..
+    "registrieren, 60 Tage nach dem Gewinn: später geht es nicht mehr",
+  ["clock-early"] = "{hours} Stunden nach dem Anlegen im Partner Center gewonnen: was innerhalb " ..
+    "von 72 Stunden gewonnen wird, kann dort nicht registriert werden",
 
   -- The fields, as the field table names them.
   ["field-name"] = "Name",

@@ -70,7 +70,7 @@ return {
   ["needs-area"] = "a Services co-sell deal needs a solution area: choose one",
   ["needs-play"] = "a Services co-sell deal needs a solution play: choose one",
   ["needs-owner"] = "the deal's owner needs a name, an e-mail address and a phone number in the " ..
-    "CRM",
+    "CRM, or the setting team_fallback names somebody",
 
   -- A value that does not travel, while the rest does.
   ["keeps-value"] = "the deal value is 0 or empty: not sent, Partner Center keeps its own",
@@ -123,9 +123,26 @@ return {
   ["microsoft-other"] = "Microsoft's side of the deal is now {state}",
 
   -- What was chosen for a new deal.
-  ["several-account"] = "{count} accounts match: the oldest was taken",
-  ["several-contact"] = "{count} contacts match: the oldest was taken",
-  ["no-owner"] = "the owner that the mapping named is neither a user nor a team",
+  ["several-account"] = "{count} accounts match: the oldest active one was taken",
+  ["several-contact"] = "{count} contacts match: the oldest active one was taken",
+  ["no-owner"] = "the owner that the mapping named, \"{name}\", is neither a user nor a team",
+  ["no-default-owner"] = "the setting default_owner, \"{name}\", is neither a user nor a team: " ..
+    "the application user owns what is new",
+  ["cut"] = "{what} cut to {max} characters, which is all that its column holds",
+  ["other-for-owner"] = "The deal's owner has no {what} in the CRM: {name} (setting " ..
+    "team_fallback) is named to Partner Center instead",
+  ["other-for-team"] = "Nobody of the team that owns the deal has name, e-mail and phone in the " ..
+    "CRM: {name} (setting team_fallback) is named to Partner Center instead",
+  ["stopped"] = "The deal has no Microsoft solution any more: Sync with Partner Center was " ..
+    "switched off, nothing travels. Add a solution and switch it on again",
+
+  -- Deadlines.
+  ["clock-answer"] = "Answer by {time} UTC: Partner Center closes a referral as expired that " ..
+    "is neither accepted nor declined by then",
+  ["clock-register"] = "Register this won deal at Partner Center by {time} UTC, 60 days after " ..
+    "it was won: later it can't be registered",
+  ["clock-early"] = "Won {hours} hours after it was created at Partner Center: a deal won " ..
+    "within 72 hours can't be registered there",
 
   -- The fields, as the field table names them.
   ["field-name"] = "deal name",

@@ -25,7 +25,8 @@ return {
     portal_url = "https://portal.example/referrals/" },
   callbacks = { certificate_hosts = { "127.0.0.1" }, roots = { file = "%DIR%/roots.pem" },
     practice_origin = "%PARTNER%" },
-  settings = { settle = 0, look_wait = 0, delta_seconds = 20, poll_minutes = 10 },
+  settings = { settle = 0, look_wait = 0, delta_seconds = 20, poll_minutes = 10,
+    remove_last_solution = "keep" },
 }
 ]]
 

@@ -381,7 +381,26 @@ local function environment(t)
   end)
 end
 
+-- An upgrade brings other defaults; what the administrator wrote stands, and is not touched.
+local function upgraded(t)
+  local own = { details = function()
+    return { api = 1, account = { create = function(_, v) v.mine = "own" end } }
+  end }
+  local question = { call = "account.create", d = { customer = { name = "Brot" } }, v = {} }
+  t.eq(with(own):answer(question).v, { name = "Brot", source = "default", mine = "own" })
+  own["default.details"] = function()
+    return { api = 1, account = {
+      match = function(d) return { { { "name", d.customer.name } } } end,
+      create = function(d, v) v.name, v.source = d.customer.name:upper(), "next version" end } }
+  end
+  question.v = {}
+  t.eq(with(own):answer(question).v, { name = "BROT", source = "next version", mine = "own" })
+end
+
 return function(t)
+  t.case("item 80: an upgrade's defaults arrive below the administrator's answers", function()
+    upgraded(t)
+  end)
   tables(t)
   mistakes(t)
   layers(t)

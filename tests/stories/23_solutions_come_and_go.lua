@@ -25,7 +25,7 @@ local function removed(t)
 end
 
 local function replaced(t)
-  kit.with({}, function(s)
+  kit.with({ settings = { remove_last_solution = '"keep"' } }, function(s)
     s:act("portal-create", { value = 1000, currency = "USD", solutions = FIRST })
     s:rest()
     local row = kit.opportunity(s).id

@@ -134,7 +134,7 @@ local PAUSE_S = 60
 -- Our referral is made, Microsoft's is to be made later; body(s, row, ours) is what happens until
 -- then.
 local function half_sent(body, after)
-  kit.with({ clock = true }, function(s)
+  kit.with({ clock = true, settings = { remove_last_solution = '"keep"' } }, function(s)
     s:rest()
     s:set("lose_callbacks", true)
     s:fault("partner", { method = "POST", path = "referrals", status = 503, count = 1, skip = 1,

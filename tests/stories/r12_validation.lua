@@ -20,7 +20,7 @@ local function all_causes(t)
 end
 
 local function one_by_one(t)
-  rules.sent({}, function(s, row, deal)
+  rules.sent({ settings = { remove_last_solution = '"keep"' } }, function(s, row, deal)
     rules.edit(s, row, { estimatedclosedate = json.null, name = "Renamed",
       description = "good" })
     s:act("remove-solution", { opportunity = row, solution = "SOL-10001-ABC" })
