@@ -97,6 +97,9 @@ function M.read_partner(turn)
     return STALE_MS -- our own, which no list shows yet
   elseif not ours then
     return nil, { kind = "absent", text = say.english "gone" }
+  elseif turn.link.ours and turn.link.ours.made then -- now a list shows it
+    turn.link.ours.made = nil
+    links.save(turn.link)
   end
   local wait = stale(turn.link, ours, theirs)
   if wait then

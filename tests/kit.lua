@@ -1,5 +1,6 @@
 -- What stories share: a practice environment and a host on a profile of their own in a temporary
 -- folder, and short words for what people do and see.
+local otherwise = require "commands.otherwise"
 local stage = require "sim.stage"
 local tap = require "commands.tap"
 
@@ -71,6 +72,7 @@ end
 ---@param s table
 ---@param ms integer
 function M.clock(s, ms)
+  otherwise.lift()
   local before = {}
   for _, socket in ipairs { s.socket, s.host and s.control } do
     before[socket] = ahead(socket) or 0
@@ -91,25 +93,6 @@ function M.profile_text(s, port, settings)
   return (PROFILE:gsub("%%(%u+)%%", values))
 end
 
--- ---- One thing otherwise, for every story: see tests/matrix ----
-
--- "switch NAME VALUE": from the start. "fault NAME": on once the host is ready, lifted when a story
--- first waits for rest.
-local function otherwise(s, when)
-  local row = host.file.getenv("COSELL_OTHERWISE") or ""
-  local kind, name, value = row:match("^(%l+) (%S+) ?(%S*)$")
-  if kind == "switch" and when == "start" then
-    s:set(name, value)
-  elseif kind == "fault" and when == "ready" then
-    s:say("fault", { name })
-    s.rest = function(self)
-      self.rest = nil -- the stage's own again
-      self:say("fault", { "clear" })
-      return self:rest()
-    end
-  end
-end
-
 ---A stage with a host that is ready (o.host = false: without).
 ---@param o { settings: table|nil, files: table|nil, host: boolean|nil, env: table|nil,
 ---           sim_env: table|nil, sim_args: string[]|nil, clock: boolean|nil,
@@ -120,7 +103,7 @@ function M.new(o)
   local both = o.clock and { COSELL_CLOCK_FILE = dir .. "/clock" }
   local s = stage.new { dir = dir, env = o.sim_env, args = o.sim_args, both = both or nil }
   s.ahead, s.clock = 0, M.clock
-  otherwise(s, "start")
+  otherwise.start(s, o.host == false)
   s.profile = dir .. "/profile"
   s.state = dir .. "/cosell.db"
   s.port = M.free_port()
@@ -139,13 +122,14 @@ function M.new(o)
     s:host_ready()
     M.registered(s)
     stage.wait_for("the first look at both sides", function() return s:idle() end)
-    otherwise(s, "ready")
+    otherwise.ready(s)
   end
   return s
 end
 
 ---The host has registered for events, so that what happens from now on is called back.
 function M.registered(s)
+  otherwise.lift()
   stage.wait_for("the registration", function()
     s:command("last") -- raises if the host is gone
     return s:say("pending").registered
@@ -333,6 +317,11 @@ function M.referrals(s)
   return ours, theirs
 end
 
+---What was done at Partner Center is seen by whoever reads there.
+function M.seen(s)
+  M.wait("readers that lag behind", function() return s:say("pending").lagging == 0 end)
+end
+
 ---Writes that both services have taken so far from the host.
 function M.writes(s)
   return s:say("pending").writes
@@ -349,6 +338,7 @@ function M.quiet(t, s)
 end
 
 function M.wait(what, look, bound_ms)
+  otherwise.lift()
   return stage.wait_for(what, look, bound_ms)
 end
 

@@ -112,20 +112,34 @@ end
 
 local NEVER = 1000000000 -- a limit that is never reached only counts
 
+-- A fault with a name of its own; what says how it stands.
+local function own_fault(s, service, what, more)
+  local rule = { name = "own " .. host.uuid() }
+  for _, given in ipairs { what, more } do
+    for name, value in pairs(given) do
+      rule[name] = value
+    end
+  end
+  s:fault(service, rule)
+  return function()
+    for _, row in ipairs(s:say("fault")) do
+      if row.name == rule.name then
+        return row
+      end
+    end
+    error("the fault was cleared")
+  end
+end
+
 ---Counts requests of a kind from now on.
 ---@param s table
 ---@param service "crm"|"partner"
 ---@param what { method: string|nil, path: string|nil }
 ---@return fun(): integer
 function M.counting(s, service, what)
-  local rule = { limit = NEVER }
-  for name, value in pairs(what) do
-    rule[name] = value
-  end
-  s:fault(service, rule)
-  local at = #s:say("fault")
+  local row = own_fault(s, service, what, { limit = NEVER })
   return function()
-    return s:say("fault")[at].calls or 0
+    return row().calls or 0
   end
 end
 
@@ -135,15 +149,10 @@ end
 ---@param what { method: string|nil, path: string|nil, delay_ms: integer }
 ---@return fun()
 function M.holding(s, service, what)
-  local rule = { count = 1 }
-  for name, value in pairs(what) do
-    rule[name] = value
-  end
-  s:fault(service, rule)
-  local at = #s:say("fault")
+  local row = own_fault(s, service, what, { count = 1 })
   return function()
     kit.wait("a request that is held", function()
-      return s:say("fault")[at].count == 0
+      return row().count == 0
     end)
   end
 end

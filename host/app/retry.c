@@ -26,6 +26,13 @@ static int64_t backoff_sum(int attempt)
 	return sum;
 }
 
+/* Twice at once, then half a second, a second, two, and up to half as much again. */
+static int64_t lag_wait(int attempt, uint32_t dice)
+{
+	int64_t half = attempt < 2 ? 0 : (RETRY_BASE_MS / 2) << (attempt < 4 ? attempt - 2 : 2);
+	return half + dice % (half / 2 + 1);
+}
+
 static int64_t busy_wait(int64_t asked)
 {
 	if (asked < 1)
@@ -36,12 +43,13 @@ static int64_t busy_wait(int64_t asked)
 struct retry retry_judge(const struct job *j, const struct err *e, uint32_t dice)
 {
 	const struct retry bury = {.bury = true};
-	const struct retry at_once = {.count = true};
 	int64_t cap = backoff_cap(j->attempt);
 	/* Half of the wait is sure for what is not there yet: it is given a whole half hour. */
 	const struct retry later = {.count = true, .wait_ms = dice % (cap + 1)};
 	const struct retry slowly = {.count = true, .wait_ms = cap / 2 + dice % (cap / 2 + 1)};
 	bool often = j->why == ERR_CONFLICT && j->attempt >= CONFLICTS_MOST;
+	/* Who read too early reads the same again if the service's readings lag behind its writes. */
+	const struct retry read_again = {.count = true, .wait_ms = lag_wait(j->attempt, dice)};
 
 	switch (e->kind) {
 	case ERR_NET:
@@ -49,7 +57,7 @@ struct retry retry_judge(const struct job *j, const struct err *e, uint32_t dice
 	case ERR_BUSY: return (struct retry){.wait_ms = busy_wait(e->wait_ms)};
 	case ERR_AUTH: return (struct retry){.wait_ms = AUTH_MS};
 	case ERR_ABSENT: return backoff_sum(j->attempt) < ABSENT_MOST_MS ? slowly : bury;
-	case ERR_CONFLICT: return often ? bury : at_once;
+	case ERR_CONFLICT: return often ? bury : read_again;
 	case ERR_NONE:
 	case ERR_REMOTE:
 	case ERR_SCRIPT:

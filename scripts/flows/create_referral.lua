@@ -298,6 +298,7 @@ end
 -- Ours, then Microsoft's where help is asked.
 local function send(turn, deal, crm)
   local link = turn.link
+  local ok
   local ours, err, wait, there = make_ours(link, deal, crm, turn.known)
   if wait then
     return wait
@@ -311,6 +312,10 @@ local function send(turn, deal, crm)
     return links.keep(link)
   end
   local theirs
+  ok, err = links.keep(link) -- if the rest fails, it goes on with this referral
+  if not ok then
+    return nil, err
+  end
   if deal.help then
     theirs, err = M.make_theirs(link, deal, turn.known)
     if not theirs and not err.closed then

@@ -96,7 +96,7 @@ end
 local function list_switches(self)
   local out = {}
   for i, row in ipairs(switches.rows) do
-    local value = self.switches.get(row.name)
+    local value = self.switches.peek(row.name)
     out[i] = string.format("%s %-28s %-8s %s", value == row.default and " " or "*", row.name,
       tostring(value), row.text)
   end
@@ -108,7 +108,7 @@ local function set(self, words)
   if words[2] == nil then return fail "set SWITCH VALUE" end
   local ok, problem = self.switches.set(words[1], words[2])
   if not ok then return fail(problem) end
-  return words[1] .. " = " .. tostring(self.switches.get(words[1])) .. "\n", 0
+  return words[1] .. " = " .. tostring(self.switches.peek(words[1])) .. "\n", 0
 end
 
 local SERVICES = { tokens = true, partner = true, crm = true }
@@ -171,7 +171,18 @@ end
 local function pending(self)
   local open, registered = self.partner.hooks:pending()
   return json.encode { deliveries = open, registered = registered, writes = self.writes,
-    requests = self.requests } .. "\n", 0
+    requests = self.requests, lagging = self.partner.rows:lagging() } .. "\n", 0
+end
+
+-- What of all that can be otherwise has shown so far, how often: switches that were asked for in
+-- another position (of two kinds it is known better), and named faults.
+local function met(self)
+  local out = { switch = {}, fault = self.faults.hits }
+  for name, n in pairs(self.switches.met) do out.switch[name] = n end
+  out.switch.delivery_order = self.partner.hooks.reordered
+  out.switch.read_lag_ms, out.switch.stale_reads_ms = self.partner.rows.lagged,
+    self.partner.rows.lagged
+  return json.encode(out) .. "\n", 0
 end
 
 -- Several words with nothing in between, as for who looks, acts and looks again: what each said.
@@ -192,7 +203,7 @@ local function faults(self) return json.encode(fault_names.list(self)) .. "\n", 
 local function switch_rows(self)
   local out = json.array {}
   for i, row in ipairs(switches.rows) do
-    out[i] = { name = row.name, value = self.switches.get(row.name), default = row.default,
+    out[i] = { name = row.name, value = self.switches.peek(row.name), default = row.default,
       text = row.text, values = row.values }
   end
   return json.encode(out) .. "\n", 0
@@ -249,8 +260,8 @@ local function stop(self)
 end
 
 M.words = { act = act, show = show, set = set, fault = fault, ids = ids, deliveries = deliveries,
-  rows = rows, pending = pending, all = all, stop = stop, faults = faults, acts = acts,
-  switches = switch_rows,
+  rows = rows, pending = pending, met = met, all = all, stop = stop, faults = faults,
+  acts = acts, switches = switch_rows,
   ["pairs"] = pairs_of, trace = traced, time = clock, profile = profile_of }
 
 --- Answers one word of the control socket.

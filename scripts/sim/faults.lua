@@ -52,7 +52,11 @@ end
 
 --- @param now fun(): integer
 function M.new(now)
-  local list, set = {}, {}
+  local list, set = {}, { hits = {} } -- hits: by the name of a fault, how many answers it met
+
+  local function hit(f)
+    if f.name then set.hits[f.name] = (set.hits[f.name] or 0) + 1 end
+  end
 
   --- The fault that meets this request, or nil.
   function set.find(service, method, path)
@@ -60,7 +64,10 @@ function M.new(now)
       if not f.cut and matches(f, service, method, path) then
         local found
         if f.limit then found = throttled(f, now()) else found = used(f) end
-        if found then return found end
+        if found then
+          hit(f)
+          return found
+        end
       end
     end
   end
@@ -68,7 +75,10 @@ function M.new(now)
   --- Whether the answer to this request is cut short.
   function set.cuts(service, method, path)
     for _, f in ipairs(list) do
-      if f.cut and matches(f, service, method, path) and used(f) then return true end
+      if f.cut and matches(f, service, method, path) and used(f) then
+        hit(f)
+        return true
+      end
     end
     return false
   end

@@ -30,7 +30,7 @@ local KEY = { engagementId = 1, createdDateTime = 2, status = 3, updatedDateTime
 ---@param env table
 ---@param fire fun(event: string, id: string, tag: integer) tells of a change
 function M.new(env, fire)
-  return setmetatable({ env = env, fire = fire, before = {} }, M)
+  return setmetatable({ env = env, fire = fire, before = {}, hidden = {}, lagged = 0 }, M)
 end
 
 local function put(row)
@@ -66,6 +66,7 @@ function M:add(r)
     r.expirationDateTime = dates.text(self.env.now() + rules.days_to_answer * DAY)
   end
   local row = { id = r.id, r = r, hidden_until = hidden_until(self) }
+  self.hidden[row.id] = row.hidden_until
   put(row)
   self.fire(event_of(row, "created"), row.id, row.tag)
   return row
@@ -122,8 +123,20 @@ end
 --- What a reader sees of a row now: the row, an older version, or nil: not there yet.
 ---@return sim.row|nil
 function M:seen(row)
-  if row.hidden_until and row.hidden_until > self.env.now() then return nil end
-  return self:stale()[row.id] or row
+  local hidden = row.hidden_until and row.hidden_until > self.env.now()
+  local seen = not hidden and (self:stale()[row.id] or row) or nil
+  if seen ~= row then self.lagged = self.lagged + 1 end
+  return seen
+end
+
+--- How many referrals readers do not see as they are.
+function M:lagging()
+  local n, now = 0, self.env.now()
+  for _ in pairs(self:stale()) do n = n + 1 end
+  for id, till in pairs(self.hidden) do
+    if till > now then n = n + 1 else self.hidden[id] = nil end
+  end
+  return n
 end
 
 local function row_of(self, found)

@@ -1,6 +1,7 @@
 -- Every switch of the practice environment: where the documents leave a rule open, or where a fault
 -- is wanted. One row each; `cosell sim set NAME VALUE` changes it, `cosell sim set` lists them.
--- Strict by default. Owns no state: the values live with the server that was started.
+-- Strict by default. Owns no state: the values, and how often one that is not as by default was
+-- asked for, live with the server that was started.
 local M = {}
 
 ---@class sim.switch
@@ -139,17 +140,21 @@ local READ = {
   end,
 }
 
---- A fresh set of values.
----@return { get: fun(name: string): any, set: fun(name: string, text: any): boolean|nil, string }
+--- A fresh set of values; met: how often each that is not as by default was asked for.
+---@return { get: fun(name: string): any, set: fun(name: string, text: any): boolean|nil, string,
+---          met: table<string, integer> }
 function M.new()
-  local values = {}
-  for _, r in ipairs(M.rows) do values[r.name] = r.default end
-  local set = {}
+  local values, default = {}, {}
+  for _, r in ipairs(M.rows) do values[r.name], default[r.name] = r.default, r.default end
+  local set = { met = {} }
   function set.get(name)
     local v = values[name]
     if v == nil then error("no switch named " .. tostring(name), 2) end
+    if v ~= default[name] then set.met[name] = (set.met[name] or 0) + 1 end
     return v
   end
+  --- The same, and it does not count.
+  function set.peek(name) return values[name] end
   function set.set(name, text)
     local r = find(name)
     if not r then return nil, "no switch named " .. tostring(name) end

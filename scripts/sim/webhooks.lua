@@ -26,7 +26,7 @@ local VALIDATION = "http://api.partnercenter.microsoft.com/webhooks/v1/registrat
 local DAY = 86400000
 
 function M.new(env)
-  return setmetatable({ env = env, held = {}, log = {}, open = 0 }, M)
+  return setmetatable({ env = env, held = {}, log = {}, open = 0, reordered = 0 }, M)
 end
 
 -- ---- the signer: a test root named like Microsoft's, a certificate below it, and bad ones
@@ -149,6 +149,7 @@ local function hold(self, item)
   self.env.after(500, function()
     local held = self.held
     self.held = {}
+    if #held > 1 then self.reordered = self.reordered + 1 end
     for i = #held, 1, -1 do send(self, held[i]) end
   end)
 end

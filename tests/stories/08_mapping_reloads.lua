@@ -28,6 +28,7 @@ return function(t)
   end)
   t.case("story 8: a broken mapping is refused with file and line, the old one stays", function()
     kit.with({ files = { ["details.lua"] = GOOD } }, function(s)
+      s:rest() -- from now on the host could not be started
       local before = generation(s)
       write(s, "return { api = 1,\n  opportunity = { creat = 1 } }\n")
       local said = kit.wait("the refusal", function()

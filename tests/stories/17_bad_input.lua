@@ -34,6 +34,7 @@ local function arrives(t, case)
       s:act("set-raw", { id = deal, copy = copy, path = path:gsub("^microsoft:", ""),
         value = value })
     end
+    kit.seen(s)
     s:set("lose_callbacks", false)
     s:act("portal-create", { name = "A good one", customer = "Good KK" })
     s:act("set-raw", { id = deal, path = "campaignId", value = "wakes it" })

@@ -3,6 +3,7 @@
 local kit = require "commands.kit"
 
 local RETRIES_MS = 60000
+local BAD_CERTIFICATE_MS = 61000 -- so long after a failure it is not asked for again
 
 local function notes(s)
   return kit.referrals(s)[1].details.notes
@@ -13,6 +14,7 @@ local function edit_behind_a_callback(t)
     s:act("portal-create", { value = 1000, currency = "USD" })
     s:rest()
     local row = kit.opportunity(s).id
+    kit.pass(s, BAD_CERTIFICATE_MS)
     s:set("delivery_delay_ms", 1500)
     kit.describe(s, row, "one")
     s:command("sync")

@@ -32,9 +32,10 @@ local function edit_in_a_create(t)
     host.sleep(700)
     kit.describe(s, row, "v1")
     s:rest()
+    kit.wait("the edit during the create", function() return notes_of(s, row) == "v1" end)
+    s:rest()
     t.eq(#kit.referrals(s), 2, "our referrals")
-    t.eq(notes_of(s, row), "v1",
-      "edit during the create arrived; CRM has " .. kit.opportunity(s, row).notes)
+    t.eq(kit.opportunity(s, row).notes, "v1", "the row's notes")
   end)
 end
 

@@ -160,6 +160,7 @@ end
 -- The first CRM has taken a deal of the portal when the second hears of it.
 local function portal_deal(t, inbound)
   two(inbound, function(s, other)
+    other:rest()
     s:act("portal-create", { name = "From the portal", value = 1000, currency = "USD" })
     s:rest()
     rest_both(s, other)

@@ -52,12 +52,15 @@ void check_retry(void)
 			sum += longest(ERR_ABSENT, attempt++);
 		CHECK(sum >= 30 * 60000LL && sum < 36 * 60000LL);
 	}
-	CASE ("retry_conflict_is_at_once_five_times") {
+	CASE ("retry_conflict_is_at_once_twice_and_outlives_a_lag_of_three_seconds") {
+		int64_t sum = 0;
 		for (int i = 0; i < 5; i++) {
-			struct retry v =
-				judge(ERR_CONFLICT, i, i ? ERR_CONFLICT : ERR_NONE, 0, 999);
-			CHECK(!v.bury && v.count && v.wait_ms == 0);
+			struct retry v = judge(ERR_CONFLICT, i, i ? ERR_CONFLICT : ERR_NONE, 0, 0);
+			CHECK(!v.bury && v.count && (v.wait_ms == 0) == (i < 2));
+			CHECK(longest(ERR_CONFLICT, i) <= 3000);
+			sum += v.wait_ms;
 		}
+		CHECK_INT(sum, 3500);
 		CHECK(judge(ERR_CONFLICT, 5, ERR_CONFLICT, 0, 0).bury);
 		CHECK(!judge(ERR_CONFLICT, 9, ERR_NET, 0, 0)
 			       .bury); /* other failures do not count for it */
