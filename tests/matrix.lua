@@ -103,6 +103,12 @@ local OUTCOMES = {
   },
   -- There the seller's edit does not come about.
   ["switch closed_opportunity_edit false"] = {
+    ["s06_won_here_lost_there"] = { case = "situation 6: ", says = "audit: ",
+      by_default = "who closed a row otherwise than Partner Center reads of it on the row",
+      otherwise = "it stands on the conflict list and in the deal's history alone" },
+    ["s07_microsoft_declines"] = { case = "situation 7: ", says = "audit: ",
+      by_default = "what Microsoft did to a deal that is won is told on the row",
+      otherwise = "it stands in the deal's history: the row takes no line" },
     ["21_closed_referral"] = { case = "closed: notes that are edited after both sides closed",
       says = "A closed opportunity cannot be changed",
       by_default = "notes of a closed row that are edited stay in the CRM, and nothing fails",

@@ -35,6 +35,8 @@ end
 
 -- ---- Updating ----
 
+local UNTOLD = " (not on the row: the CRM refuses changes of a closed one)" -- in the history
+
 local function update_values(turn, change, lines)
   local known, row = turn.known, turn.row
   local values = rows.columns(change.to_crm, known, row)
@@ -90,6 +92,24 @@ local function send(turn, changes)
   return true
 end
 
+local REFUSES = { [400] = true, [403] = true, [405] = true }
+
+-- A CRM may refuse every change of a closed row.  What the seller was to be told is no reason to
+-- try for ever: it stands in the audit history and on the lists, and the turn goes on.
+local function untold(turn, change, lines, err)
+  local only_told = next(change.to_crm) == nil and not change.move
+  if turn.row.statecode == 0 or not only_told or not REFUSES[err.status] then
+    return nil, err
+  end
+  for _, line in ipairs(lines) do
+    host.store.note_add(turn.link.id, "audit", { text = line .. UNTOLD })
+  end
+  turn.link.crm.tag = turn.tag
+  host.log("warn", ("deal %d: the CRM refuses any change of its closed row: %d lines are told " ..
+    "in the audit history alone"):format(turn.link.id, #lines))
+  return true
+end
+
 ---Writes to the row, with audit text and mark, under its tag; turn.row is then the row as it is
 ---afterwards.  (suspends)
 ---@param turn Turn
@@ -114,7 +134,11 @@ function M.write(turn, change, lines)
     link.crm.tag = turn.tag
     return true
   end
-  return send(turn, changes)
+  local ok, err = send(turn, changes)
+  if not ok then
+    return untold(turn, change, lines, err)
+  end
+  return true
 end
 
 ---Whether the name carries a mark though marks are switched off.

@@ -63,7 +63,27 @@ local function on_its_way(t)
   end)
 end
 
+-- A CRM may refuse any change of a closed row (a plug-in, say): then the lists say it.
+local function closed_for_good(t)
+  kit.with({ refused = "changes of a closed row" }, function(s)
+    local deal = s:act("portal-create", { value = 1000, currency = "USD" }).id
+    s:rest()
+    s:set("closed_opportunity_edit", false)
+    s:set("lose_callbacks", true)
+    win(s, deal, kit.opportunity(s).id)
+    lost_there(s, deal)
+    s:rest()
+    local conflicts = s:command_json("conflicts")
+    t.eq({ #conflicts, conflicts[1].field, s:status().queue.dead }, { 1, "state", 0 })
+    t.has(s:command("deal", { "1" }), "not on the row: the CRM refuses changes")
+    kit.quiet(t, s)
+  end)
+end
+
 return function(t)
+  t.case("situation 6: in a CRM that lets nobody change a closed row", function()
+    closed_for_good(t)
+  end)
   t.case("situation 6: won here first, then lost there",
     function() closed_apart(t, win, lost_there, WON, "Closed/Lost") end)
   t.case("situation 6: lost there first, then won here",
