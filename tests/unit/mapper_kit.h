@@ -124,7 +124,7 @@ static inline void begin(struct set *s)
 	static const char setup[] =
 		"{\"call\":\"settings\",\"stage\":\"sandbox\",\"settings\":{"
 		"\"deal_value_field\":\"estimatedvalue\",\"deal_value_currency_field\":\"row\","
-		"\"country_field\":\"address1_country\","
+		"\"country_field\":\"address1_country\",\"duns_field\":\"\","
 		"\"display_check_mark\":true}}";
 	mapper_setup(s->mapper, setup, strlen(setup));
 }
