@@ -58,7 +58,7 @@ local function chosen_in_portal(t)
     s:act("set-raw", { id = id, path = "referralProgram", value = '"Cosell FY27"' })
     set_attributes(s, id, {
       { type = "CustomerMarketplaceIntent", id = "Yes" }, { type = "PartnerRole",
-        id = "Solution design" }, { type = "SolutionArea", id = "Security" },
+        id = "Solution design" }, { type = "SolutionArea", id = "AIBusinessSolutions" },
       { type = "SolutionPlay", id = "DataSecurity" }, { type = "Else", id = "kept" } })
     s:rest()
     local now = row(s, crm_row)
@@ -66,11 +66,11 @@ local function chosen_in_portal(t)
     t.eq(now[PROGRAM], "Cosell FY27", "referral program")
     t.eq(now[INTENT], 299600000, "purchase intent")
     t.eq(named(s, ROLE, now["_" .. ROLE .. "_value"]), "Solution design", "partner role")
-    t.eq(named(s, AREA, now["_" .. AREA .. "_value"]), "Security", "solution area")
+    t.eq(named(s, AREA, now["_" .. AREA .. "_value"]), "AI Business Solutions", "solution area")
     local play = s:row("crm:" .. PLAY, now["_" .. PLAY .. "_value"])
     t.eq(play.msft_name, "Data Security", "solution play")
-    t.eq(named(s, AREA, play["_" .. AREA .. "_value"]), "Security", "the area of that play")
-    t.has(now[rules.AUDIT], "solution area (empty) → Security")
+    t.eq(named(s, AREA, play["_" .. AREA .. "_value"]), "AI Business Solutions", "its area")
+    t.has(now[rules.AUDIT], "solution area (empty) → AI Business Solutions")
     kit.quiet(t, s)
   end)
 end
