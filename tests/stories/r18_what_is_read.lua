@@ -7,6 +7,7 @@ local STREET = { name = "Elbe Hafen GmbH", line1 = "", city = "Hamburg", postalc
   country = "DE" }
 
 local NEXT_MS = 5000 -- modifiedon tells seconds apart
+local LATER_MS = 5 * 60 * 1000 -- what was made with the deal is read no more
 
 local function account_mended(t)
   kit.with({ clock = true }, function(s)
@@ -14,7 +15,8 @@ local function account_mended(t)
     s:rest()
     local o = kit.opportunity(s)
     t.has(o.audit, "street")
-    s:clock(NEXT_MS)
+    s:clock(LATER_MS)
+    s:rest()
     s:act("edit", { table = "account", id = o.row._parentaccountid_value,
       values = { address1_line1 = "Kai 4" } })
     s:rest()
