@@ -19,6 +19,23 @@ local function given(value)
 end
 M.given = given
 
+---A member that should be an object or a list, whatever stands there.
+---@return table
+function M.record(value)
+  return type(value) == "table" and value or {}
+end
+local record = M.record
+
+-- A text, or a number as its digits; an object or a flag in its place is no value.
+local function plain(value)
+  value = given(value)
+  local kind = type(value)
+  if kind == "string" or kind == "number" or json.is_decimal(value) then
+    return tostring(value)
+  end
+  return nil
+end
+
 -- ---- Amounts ----
 
 -- Adds one to the last digit of a run of digits: "199" -> "200", "99" -> "100".
@@ -67,11 +84,14 @@ end
 ---The number that goes on the wire for a canonical amount: exact, as the service writes it.
 ---@param amount string
 function M.wire_amount(amount)
-  return math.tointeger(tonumber(amount)) or json.decimal(amount)
+  amount = tostring(amount)
+  local whole = amount:match("^(%-?%d+)%.?0*$") -- not by way of a float, which has 53 bits
+  return whole and math.tointeger(tonumber(whole)) or json.decimal(amount)
 end
 
+---Whether it is no deal value: none, 0, or less.
 function M.is_zero(amount)
-  return amount == nil or not amount:find("[1-9]")
+  return amount == nil or not amount:find("[1-9]") or amount:sub(1, 1) == "-"
 end
 
 -- ---- Dates ----
@@ -82,19 +102,18 @@ local DAY_MS = 24 * 60 * 60 * 1000
 ---zone's offset.
 ---@param value any  "2031-03-31T00:00:00Z" with 0 to 7 fraction digits, or a date alone
 ---@param offset_minutes integer|nil
+---@return string|nil  nil: no day of the calendar, or beyond the year 9999
 function M.date(value, offset_minutes)
-  value = given(value)
-  if type(value) ~= "string" then
+  local day, clock = (plain(value) or ""):match("^(%d%d%d%d%-%d%d%-%d%d)[Tt ]?([%d:]*)")
+  local midnight = text.ms(day)
+  if not midnight or text.date(midnight) ~= day then
     return nil
   end
-  local day, clock = value:match("^(%d%d%d%d%-%d%d%-%d%d)[Tt ]?([%d:]*)")
-  local at = text.ms(value)
-  if not at or clock == "" then
-    return day
-  elseif at % DAY_MS == 0 then
-    return text.date(at)
+  local at = clock ~= "" and text.ms(value)
+  if at then
+    day = text.date(at % DAY_MS == 0 and at or at + (offset_minutes or 0) * 60000)
   end
-  return text.date(at + (offset_minutes or 0) * 60000)
+  return #day == 10 and day or nil
 end
 
 -- ---- Text ----
@@ -162,31 +181,36 @@ function M.strip_marks(name, marks)
   return name
 end
 
----Plain text: entities unescaped, line ends as \n, outer space gone; "" is nil.
+local CONTROLS = "[%z\1-\8\11\12\14-\31\127]" -- which the CRM's texts may not hold
+
+---Plain text: entities unescaped, line ends as \n, no control characters, outer space gone; "" is
+---nil.
 function M.text(value)
-  value = given(value)
+  value = plain(value)
   if value == nil then
     return nil
   end
-  local plain = text.trim((text.unescape(tostring(value)):gsub("\r\n?", "\n")))
-  return given(plain)
+  local bare = text.unescape(value):gsub("\r\n?", "\n"):gsub(CONTROLS, "")
+  return given(text.trim(bare))
 end
 
 local function code(value)
-  value = given(value)
-  return value and tostring(value) or nil
+  value = plain(value)
+  return value and given(text.trim((value:gsub(CONTROLS, ""))))
 end
 
 local function guid(value)
-  value = given(value)
-  return value and tostring(value):lower() or nil
+  value = code(value)
+  return value and value:lower()
+end
+
+local function capitals(value)
+  value = code(value)
+  return value and value:upper()
 end
 
 -- ---- The two sides ----
 
-local function list(value)
-  return given(value) or {}
-end
 
 local function person(m)
   return {
@@ -204,8 +228,9 @@ end
 
 local function people(members)
   local out = json.array {}
-  for _, m in ipairs(list(members)) do
-    out[#out + 1] = person(m)
+  for _, m in ipairs(record(members)) do
+    local one = person(record(m))
+    out[#out + 1] = next(one) and one -- nil: nobody
   end
   return out
 end
@@ -218,10 +243,11 @@ end
 -- What the CRM's rows have no column for does not travel.
 local function partner_solutions(tags, precision, facts)
   local out, columns = json.array {}, facts.solutions or {}
-  for _, s in ipairs(list(tags)) do
-    if given(s.id) then
+  for _, tag in ipairs(record(tags)) do
+    local s = record(tag)
+    if code(s.id) then
       out[#out + 1] = {
-        id = tostring(s.id), name = M.text(s.name),
+        id = code(s.id), name = M.text(s.name),
         price = columns.price and M.amount(s.price, precision),
         quantity = columns.quantity and quantity(s.quantity),
       }
@@ -232,9 +258,9 @@ end
 
 -- The entry of a type in a referral's list of attributes.
 local function attribute_of(attributes, kind)
-  for _, one in ipairs(list(attributes)) do
+  for _, one in ipairs(record(attributes)) do
     if type(one) == "table" and one.type == kind then
-      return given(one.id)
+      return code(one.id)
     end
   end
   return nil
@@ -242,21 +268,21 @@ end
 
 -- The choices of both sides' people, from the referral; the column of each may be missing.
 local function partner_choices(deal, ours, requirements, facts)
-  local attributes = (given(requirements.additionalRequirements) or {}).attributes
+  local attributes = record(requirements.additionalRequirements).attributes
   for _, field in ipairs(fields.rows) do
     local raw = field.attribute and attribute_of(attributes, field.attribute)
     deal[field.name] = raw and choices.from_partner(facts.choices, field.name, raw) or
       deal[field.name]
   end
-  deal.stage = choices.from_partner(facts.choices, "stage", ours.salesStage)
+  deal.stage = choices.from_partner(facts.choices, "stage", code(ours.salesStage))
   deal.cosell_type = deal.partner_role and "Services" or nil
 end
 
 local function customer_of(profile)
-  local address = given(profile.address) or {}
+  local address = record(profile.address)
   local duns
-  for _, id in ipairs(list(profile.ids)) do
-    if id.profileType == "Duns" then
+  for _, id in ipairs(record(profile.ids)) do
+    if type(id) == "table" and id.profileType == "Duns" then
       duns = code(id.id)
     end
   end
@@ -274,16 +300,16 @@ end
 ---@param theirs table|nil
 ---@param facts table  see facts.lua
 function M.from_partner(ours, theirs, facts)
-  local details = given(ours.details) or {}
-  local requirements = given(details.requirements) or {}
-  local consent = given(ours.consent) or {}
-  local currency = code(details.currency)
+  local details, consent = record(ours.details), record(ours.consent)
+  local requirements = record(details.requirements)
+  local currency = capitals(details.currency)
   local precision = facts.precision(currency)
-  local invite = theirs and given(theirs.inviteContext) or given(ours.inviteContext) or {}
+  local invite = record(theirs and given(theirs.inviteContext) or ours.inviteContext)
   local help = code(invite.assistanceRequestCode)
-  local tracking = theirs and given(theirs.trackingInfo) or {}
+  local tracking = record(theirs and theirs.trackingInfo)
   local name = M.text(ours.name)
-  local contacts = people((given(ours.customerProfile) or {}).team)
+  local profile = record(ours.customerProfile)
+  local contacts = people(profile.team)
   local deal = {
     id = guid(ours.id), link = facts.referral_link(guid(ours.id)),
     crm_id = guid(ours.externalReferenceId),
@@ -291,13 +317,15 @@ function M.from_partner(ours, theirs, facts)
     value = M.amount(details.dealValue, precision), currency = currency,
     closing_date = M.date(details.closingDateTime, facts.offset_minutes),
     notes = M.text(details.notes),
-    state = state.from_partner(ours.status, ours.substatus), reason = M.text(ours.statusReason),
+    state = state.from_partner(code(ours.status), code(ours.substatus)),
+    reason = M.text(ours.statusReason),
     help = theirs and help ~= "Unknown" and help or nil,
     visible = consent.consentToShareReferralWithMicrosoftSellers == true,
     solutions = partner_solutions(requirements.solutions, precision, facts),
     microsoft_id = code(tracking.microsoftMsxId),
-    microsoft_state = theirs and state.from_partner(theirs.status, theirs.substatus) or nil,
-    customer = customer_of(given(ours.customerProfile) or {}),
+    microsoft_state = theirs and
+      state.from_partner(code(theirs.status), code(theirs.substatus)) or nil,
+    customer = customer_of(profile),
     contact = contacts[1], team = people(ours.team),
     type = code(ours.type), qualification = code(ours.qualification),
     campaign = code(ours.campaignId), program = M.text(ours.referralProgram),
@@ -310,14 +338,15 @@ local function crm_customer(account, facts)
   if not account then
     return {}
   end
+  local country, found = facts.country_code(account)
   return {
     name = M.text(account.name), address_line1 = M.text(account.address1_line1),
     address_line2 = M.text(account.address1_line2), city = M.text(account.address1_city),
     state = M.text(account.address1_stateorprovince),
     postal_code = code(account.address1_postalcode),
-    country = facts.country_code(account), size = choices.size_of(account.numberofemployees),
+    country = country, size = choices.size_of(account.numberofemployees),
     duns = facts.duns and code(account[facts.duns]) or nil,
-  }
+  }, not country and found or nil
 end
 
 local function crm_contact(contact)
@@ -327,7 +356,7 @@ local function crm_contact(contact)
   return {
     first_name = M.text(contact.firstname), last_name = M.text(contact.lastname),
     email = code(contact.emailaddress1), title = M.text(contact.jobtitle),
-    phone = code(given(contact.telephone1) or contact.mobilephone),
+    phone = code(contact.telephone1) or code(contact.mobilephone),
   }
 end
 
@@ -338,7 +367,7 @@ local function crm_team(user)
   return json.array { {
     first_name = M.text(user.firstname), last_name = M.text(user.lastname),
     email = code(user.internalemailaddress),
-    phone = code(given(user.mobilephone) or user.address1_telephone1),
+    phone = code(user.mobilephone) or code(user.address1_telephone1),
   } }
 end
 
@@ -347,7 +376,7 @@ end
 ---@param facts table
 function M.crm_columns(row, facts)
   local c = facts.columns
-  local currency = facts.currency_code(row)
+  local currency = capitals(facts.currency_code(row))
   local name = M.text(row[c.name])
   local deal = {
     id = guid(row[c.identifier]), link = code(row[c.link]), crm_id = guid(row[facts.key]),
@@ -376,20 +405,21 @@ end
 ---@param row table
 ---@param facts table
 function M.crm_solutions(row, facts)
-  local currency, out = facts.currency_code(row), json.array {}
+  local currency, out = capitals(facts.currency_code(row)), json.array {}
   for i, s in ipairs(facts.solution_rows(row)) do
     out[i] = M.crm_solution(s, currency, facts)
   end
   return out
 end
 
----A CRM row, read with facts.columns and facts.expand, as a canonical deal.
+---A CRM row, read with facts.columns and facts.expand, as a canonical deal; no_country: what stands
+---where the account's country should.
 ---@param row table
 ---@param facts table
 function M.from_crm(row, facts)
   local deal = M.crm_columns(row, facts)
   deal.solutions = M.crm_solutions(row, facts)
-  deal.customer = crm_customer(given(row.parentaccountid), facts)
+  deal.customer, deal.no_country = crm_customer(given(row.parentaccountid), facts)
   deal.contact, deal.team = crm_contact(given(row.parentcontactid)), crm_team(given(row.owninguser))
   return deal
 end

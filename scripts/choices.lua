@@ -173,7 +173,7 @@ function M.from_crm(known, name, value)
 end
 
 ---@param value any  as the referral holds it
----@return string|nil  of a stage that nobody knows, nil: it changes nothing
+---@return string|nil  a stage that nobody knows stays as it is: the CRM has no such choice
 function M.from_partner(known, name, value)
   if value == nil or value == json.null or value == "" then
     return nil
@@ -184,7 +184,7 @@ function M.from_partner(known, name, value)
         found = fold(word) == fold(value) and stage.code or found
       end
     end
-    value = found
+    value = found or value
   elseif LOOKUPS[name] then
     value = spelled(known, name, value)
   end

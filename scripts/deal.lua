@@ -285,15 +285,11 @@ local function held_at_first(turn, deal)
   for _, said in ipairs(withhold.unknown_choices(deal, nil, turn.known)) do
     names[#names + 1], held[#held + 1] = said.field, said
   end
-  local money = withhold.no_money(deal.value, deal.currency, turn.known)
-  if money then
-    held[#held + 1] = money
-    table.move({ "value", "currency" }, 1, 2, #names + 1, names)
+  local date = withhold.too_early(deal.closing_date)
+  if date then
+    names[#names + 1], held[#held + 1] = "closing_date", date
   end
-  local early = withhold.too_early(deal.closing_date)
-  if early then
-    names[#names + 1], held[#held + 1] = "closing_date", early
-  end
+  turn.link.owned = withhold.money(deal, turn.known, names, held)
   for _, name in ipairs(names) do
     deal[name], turn.link.waits = nil, true
   end

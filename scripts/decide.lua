@@ -128,6 +128,10 @@ function M.plan(turn)
   outward(plan, turn)
   merge.share(plan)
   inward(plan, known)
+  if plan.owned and not link.owned then -- said once
+    link.owned = true
+    table.insert(plan.held, { field = "value", key = "owned" })
+  end
   plan.heard = microsoft_updates.heard(partner, partner_base, crm, turn.read.theirs)
   plan.clock = clocks.say(link, plan.heard)
   plan.told_before = link.told

@@ -103,6 +103,7 @@ function Facts:value_of(row)
   return row[self.deal_value.read]
 end
 
+-- -> its code, and what stands there
 function Facts:country_code(account)
   local value = account[self.country_path or self.country.field]
   if self.country_path then -- a look-up
@@ -112,7 +113,7 @@ function Facts:country_code(account)
     return nil
   end
   local code = ask { call = "country.to_code", value = value }.code
-  return code ~= json.null and code or nil
+  return code ~= json.null and code or nil, tostring(value)
 end
 
 -- What stands in the column of a choice, as it was read.
@@ -337,7 +338,7 @@ end
 local cached
 local learning -- since when a task asks the services
 
-local PATIENCE_MS, LOOK_MS = 10000, 20
+local PATIENCE_MS, LOOK_MS = 3000, 20
 
 -- Many deals are due at a start: one of them asks, the others wait for what it learns, though not
 -- for one that was ended on the way.
@@ -372,7 +373,7 @@ function M.forget()
   cached = nil
 end
 
----Whether a column's range has room for an amount.
+---Whether a column's range has room for an amount, and the column for its fraction.
 ---@param column table|nil  of the table's definition
 ---@param amount string|nil  canonical
 function M.fits(column, amount)
@@ -380,7 +381,8 @@ function M.fits(column, amount)
   local function limit(name)
     return column and tonumber(tostring(column[name]))
   end
-  return not n or n >= (limit "least" or n) and n <= (limit "most" or n)
+  local whole = n == nil or column == nil or column.type ~= "Integer" or n % 1 == 0
+  return whole and (not n or n >= (limit "least" or n) and n <= (limit "most" or n))
 end
 
 ---Whether the row has room for a deal value; its definition is read again if it has none.

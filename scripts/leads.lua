@@ -18,6 +18,7 @@ local outward = require "flows.dynamics_to_partner_center"
 local say = require "say"
 local state = require "state"
 local turns = require "turn"
+local withhold = require "withhold"
 
 local M = {}
 
@@ -104,7 +105,7 @@ end
 local MONEY = { estimatedamount = "value", estimatedclosedate = "closing_date" }
 
 local function values_of(deal, known, meta, lines)
-  local first, err = details.country(deal.customer.country, known)
+  local first, err = details.country(deal.customer.country, known, lines)
   if not first then
     return nil, err
   end
@@ -131,6 +132,8 @@ local function values_of(deal, known, meta, lines)
     if not facts.fits(meta.columns.estimatedamount, deal.value) then
       values.estimatedamount = nil -- it comes with the opportunity
     end
+    values.estimatedclosedate = not withhold.too_early(deal.closing_date) and
+      values.estimatedclosedate or nil
   end
   return values
 end

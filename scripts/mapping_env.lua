@@ -53,6 +53,23 @@ end
 
 local ALIASES = { UK = "GB", EL = "GR" } -- codes in use that ISO does not hand out
 
+-- Names in use, folded, that the lists of ISO 3166-1 do not have.
+local CALLED = {
+  ["america"] = "US", ["etats-unis"] = "US", ["アメリカ"] = "US",
+  ["britain"] = "GB", ["great britain"] = "GB", ["england"] = "GB", ["scotland"] = "GB",
+  ["wales"] = "GB", ["northern ireland"] = "GB", ["grossbritannien"] = "GB", ["イギリス"] = "GB",
+  ["republic of korea"] = "KR", ["korea, south"] = "KR", ["韓国"] = "KR", ["日本国"] = "JP",
+  ["prc"] = "CN", ["pr china"] = "CN", ["россия"] = "RU", ["turkey"] = "TR", ["uae"] = "AE",
+  ["ivory coast"] = "CI", ["cape verde"] = "CV", ["east timor"] = "TL", ["macedonia"] = "MK",
+  ["dr congo"] = "CD", ["vatican city"] = "VA", ["palestine"] = "PS", ["curacao"] = "CW",
+  ["eire"] = "IE", ["republic of ireland"] = "IE", ["falkland islands"] = "FK",
+}
+
+-- "The U.S.A." -> "usa"
+local function bare(key)
+  return (key:gsub("%.", ""):gsub("’", "'"):gsub("^the ", ""))
+end
+
 -- Folded name -> code; false where two countries share a name.  All names of a country are folded
 -- in one go: one by one takes almost twice as long.
 local function index_of(countries, wanted)
@@ -86,14 +103,16 @@ function M.countries(load)
     end
     return countries
   end
-  local function to_code(value)
+  local to_code
+  function to_code(value)
     if type(value) ~= "string" then return nil end
     local upper = text.trim(value):upper()
     if known()[upper] or ALIASES[upper] then return ALIASES[upper] or upper end
     local key = M.fold(value)
     if english[key] then return english[key] end
     all = all or index_of(countries, function(language) return not is_english(language) end)
-    return all[key] or nil
+    local plain = bare(key)
+    return all[key] or CALLED[plain] or plain ~= key and to_code(plain) or nil
   end
   local function name_of(code, language)
     local names = type(code) == "string" and known()[code:upper()]

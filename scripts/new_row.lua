@@ -45,7 +45,7 @@ local function customer_changes(changes, deal, found, intent, known)
   local account = found.account and found.account.accountid
   if not account then
     account = id_for("account", found.match.account, intent.clashes)
-    local country, bad = details.country(deal.customer.country, known)
+    local country, bad = details.country(deal.customer.country, known, found.lines)
     if not country then
       return nil, bad
     end

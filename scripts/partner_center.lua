@@ -255,7 +255,8 @@ function M.engagement(engagement_id)
   local wanted = engagement_id:lower()
   local filter = "engagementId eq " .. text.literal(wanted)
   return collect(M.pages { filter = filter, counted = true }, function(row)
-    return type(row.engagementId) == "string" and row.engagementId:lower() == wanted
+    return type(row) == "table" and type(row.engagementId) == "string" and
+      type(row.id) == "string" and row.engagementId:lower() == wanted
   end)
 end
 

@@ -37,7 +37,9 @@ end
 function M.solutions(solutions, currency, there, now)
   local out, tags, known = json.array {}, {}, {}
   for _, tag in ipairs(there or {}) do
-    tags[tostring(tag.id):lower()] = tag
+    if type(tag) == "table" then
+      tags[tostring(tag.id):lower()] = tag
+    end
   end
   for _, item in ipairs(now or {}) do
     known[item.id:lower()] = item

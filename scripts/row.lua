@@ -17,14 +17,25 @@ function M.read_of(id, known)
   return { table = known.table, id = id, select = known.select, expand = known.expand }
 end
 
+---A value as its column has room for it: a text is cut at the column's length.
+---@param name string  of the field
+---@return any value, integer|nil max
+function M.cut(name, value, known)
+  local column = known.meta.columns[known.columns[fields.by_name[name].crm] or ""]
+  local max = column and column.max
+  return max and type(value) == "string" and audit.cut(value, max) or value, max
+end
+
 local COLUMN = {
   value = function(out, value, known)
     out[known.deal_value.write] = value
   end,
   currency = function(out, code, known)
-    local currency = known.currencies.by_code[code]
-    if currency and known.deal_value.currency == "row" then
+    local currency, where = known.currencies.by_code[code], known.deal_value.currency
+    if currency and (where == "row" or where == "base") then
       out[known.columns.currency] = { table = "transactioncurrency", id = currency.row }
+    elseif currency then
+      out[where] = code
     end
   end,
   notes = function(out, value, known)
@@ -69,6 +80,10 @@ function M.columns(values, known, row)
     if COLUMN[name] then
       COLUMN[name](out, value, known, area)
     end
+  end
+  if values.value and not values.currency and known.deal_value.currency == "base" then
+    -- read in the organisation's currency, yet written in the row's
+    out[known.columns.currency] = { table = "transactioncurrency", id = known.base_currency }
   end
   return out
 end

@@ -4,9 +4,11 @@
 -- Owns the language.  It must never decide what is told; logs and commands stay English.
 local english = require "texts.en"
 local fields = require "fields"
+local text = require "text"
 
 -- By the language of the organisation's code, whatever the region: 1033 and 2057 are English.
 local TAGS = { [0x09] = "en", [0x11] = "ja", [0x07] = "de" }
+local LONGEST = 120 -- bytes of what was found
 local LANGUAGE = 0x3FF -- these bits of it
 
 local M = { tags = TAGS }
@@ -62,7 +64,8 @@ end
 ---@class Told
 ---@field key string|nil
 ---@field holes table|nil
----@field field string|nil  fills the hole `field` with its label
+---@field field string|nil  fills the holes `field` and `what` with its label
+---@field part string|nil  of the field's parts: fills the hole `part`
 ---@field text string|nil  instead of a key: the words of somebody else
 
 ---@param item Told|string  a sentence stays as it is
@@ -72,9 +75,11 @@ function M.item(item)
   elseif item.text then
     return item.text
   end
-  local holes = { field = item.field and M.label(item.field) }
+  local label = item.field and M.label(item.field)
+  local holes = { field = label, what = label, part = item.part and
+    M.label(item.field, item.part) }
   for name, value in pairs(item.holes or {}) do
-    holes[name] = value
+    holes[name] = text.bound(tostring(value), LONGEST)
   end
   return M.say(item.key, holes)
 end
@@ -92,17 +97,17 @@ end
 local by_sentence
 
 ---An error's text, which travels in English: if it is a sentence of ours, in the CRM's language.
----@param text string
----@return string text, boolean ours  a sentence with its remedy
-function M.error(text)
+---@param said string
+---@return string said, boolean ours  a sentence with its remedy
+function M.error(said)
   if not by_sentence then
     by_sentence = {}
     for key, sentence in pairs(english) do
       by_sentence[sentence] = key
     end
   end
-  local key = by_sentence[text]
-  return key and M.say(key) or text, key ~= nil
+  local key = by_sentence[said]
+  return key and M.say(key) or said, key ~= nil
 end
 
 ---A sentence of ours as an error's text.

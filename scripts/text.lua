@@ -9,7 +9,9 @@ local NAMED = { amp = "&", lt = "<", gt = ">", quot = '"', apos = "'", nbsp = "\
 ---@param s string
 ---@return string
 function M.trim(s)
-  return (s:gsub("^%s+", ""):gsub("%s+$", ""))
+  local from, stop = s:find("%S") or #s + 1, #s
+  while stop >= from and s:find("^%s", stop) do stop = stop - 1 end -- a pattern looks too often
+  return s:sub(from, stop)
 end
 
 --- At most `max` bytes, cut between characters, on one line.

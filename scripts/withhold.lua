@@ -6,6 +6,7 @@ local canonical = require "canonical"
 local choices = require "choices"
 local facts = require "facts"
 local fields = require "fields"
+local rows = require "row"
 local state = require "state"
 
 local M = {}
@@ -40,14 +41,34 @@ local function hold(plan, name)
   end
 end
 
+-- A solution without a price or quantity that its column has no room for: the row keeps its own.
+local function fitting(item, there, known, held)
+  local out, s = {}, known.solutions or {}
+  for name, value in pairs(item) do
+    out[name] = value
+  end
+  for _, part in ipairs { "price", "quantity" } do
+    if s[part] and not facts.fits(s.columns[s[part]], item[part]) then
+      out[part] = there and there[part]
+      held[#held + 1] = { field = "solutions", part = part, key = "no-room-part",
+        holes = { value = item[part], id = item.id } }
+    end
+  end
+  return out
+end
+
 ---Solutions that the CRM's table does not have can't be added to the row; the rest of the deal
 ---goes on, and they come at the next look once somebody has added them there.
+---@param present table[]|nil  canonical: those of the row
 ---@return table[] kept, table[] held  what is told of the others
-function M.known_solutions(list, known)
-  local kept, held = json.array {}, json.array {}
+function M.known_solutions(list, known, present)
+  local kept, held, there = json.array {}, json.array {}, {}
+  for _, item in ipairs(present or {}) do
+    there[item.id:lower()] = item
+  end
   for _, item in ipairs(list) do
     if facts.solution(known, item.id) then
-      kept[#kept + 1] = item
+      kept[#kept + 1] = fitting(item, there[item.id:lower()], known, held)
     else
       held[#held + 1] = { field = "solutions", key = "no-solution", holes = { id = item.id } }
     end
@@ -59,7 +80,7 @@ local function hold_solutions(plan, known)
   if not plan.to_crm.solutions then
     return json.array {}
   end
-  local kept, held = M.known_solutions(plan.to_crm.solutions, known)
+  local kept, held = M.known_solutions(plan.to_crm.solutions, known, plan.crm.solutions)
   plan.waits = plan.waits or #held > 0
   local same = canonical.same(fields.by_name.solutions, kept, plan.crm.solutions)
   plan.to_crm.solutions = not same and kept or nil
@@ -121,10 +142,19 @@ function M.refused(plan, err)
   return any
 end
 
+---Whether the deal value is the CRM's own: a column that is calculated, or read-only for us.
+function M.owns_value(known)
+  local column = known.meta.columns[known.deal_value.write]
+  return column ~= nil and column.update == false
+end
+
 ---Why the CRM can't hold this money; nil: it can.  (suspends)
+---@param currency any|nil  json.null: the deal has none at Partner Center
 ---@return Told|nil
 function M.no_money(value, currency, known)
-  if currency and not facts.currency(known, currency) then
+  if currency == json.null then
+    return { field = "currency", key = "empty-there" }
+  elseif currency and not facts.currency(known, currency) then
     return { field = "currency", key = "no-currency", holes = { code = currency } }
   elseif not facts.has_room(known, value) then
     return { field = "value", key = "no-room", holes = { value = value } }
@@ -132,11 +162,31 @@ function M.no_money(value, currency, known)
   return nil
 end
 
+---What a new row is not given of the deal's money: it goes as a whole, but of a value that is the
+---CRM's own the number alone.  (suspends)
+---@param deal table  canonical; the CRM's own value goes from it
+---@param left_out string[]  the fields that are held are added
+---@param held Told[]
+---@return boolean|nil owned  the value is the CRM's own, and it is told
+function M.money(deal, known, left_out, held)
+  local nothing, owned = canonical.is_zero(deal.value), nil
+  if not nothing and M.owns_value(known) then
+    deal.value, nothing, owned = nil, true, true
+    held[#held + 1] = { field = "value", key = "owned" }
+  end
+  local why = M.no_money(deal.value, deal.currency or not nothing and json.null or nil, known)
+  if why then
+    held[#held + 1] = why
+    table.move({ "value", "currency" }, 1, 2, #left_out + 1, left_out)
+  end
+  return owned
+end
+
 ---Why the CRM can't hold this date; nil: it can.
----@param date string|nil  canonical
+---@param date any|nil  canonical
 ---@return Told|nil
 function M.too_early(date)
-  if date and date < FIRST_DAY then
+  if canonical.given(date) and date < FIRST_DAY then
     return { field = "closing_date", key = "too-early", holes = { date = date } }
   end
   return nil
@@ -169,28 +219,65 @@ local function hold_columnless(plan, known)
   end
 end
 
----Values that the row can't hold, one by one.  (suspends)
+-- What each deal has to have, and Partner Center has no more: the CRM keeps its own.
+local EMPTIED = {
+  name = function(value) return value == json.null end,
+  value = function(value) return canonical.is_zero(canonical.given(value)) end,
+  closing_date = function(value) return value == json.null end,
+  solutions = function(list) return type(list) == "table" and #list == 0 end,
+}
+
+local function hold_emptied(plan, held)
+  for _, field in ipairs(fields.rows) do
+    local name = field.name
+    local value, is_empty = plan.to_crm[name], EMPTIED[name]
+    if value ~= nil and is_empty and is_empty(value) then
+      plan.to_crm[name] = nil
+      if name == "value" then
+        plan.to_crm.currency = nil
+      end
+      held[#held + 1] = { field = name, key = "empty-there" }
+    end
+  end
+end
+
+-- Texts that Partner Center writes are cut at their columns; one that stands there so is no change.
+local function cut_texts(plan, known, held)
+  for _, name in ipairs { "microsoft_id", "program", "campaign" } do
+    local value = plan.to_crm[name]
+    local cut, max = rows.cut(name, value, known)
+    if cut ~= value and cut == plan.crm[name] then
+      plan.to_crm[name] = nil
+    elseif cut ~= value then
+      plan.to_crm[name] = cut
+      held[#held + 1] = { field = name, key = "cut", holes = { max = max } }
+    end
+  end
+end
+
+---Values that the row can't hold, one by one; plan.owned: the deal value is the CRM's own.
+---(suspends)
 ---@param plan Plan
 ---@return Told[]
 function M.unfit(plan, known)
   hold_columnless(plan, known)
   local held = hold_solutions(plan, known)
+  if M.owns_value(known) and (plan.to_crm.value or plan.to_crm.currency) then
+    plan.to_crm.value, plan.to_crm.currency, plan.owned = nil, nil, true
+  end
+  hold_emptied(plan, held)
+  cut_texts(plan, known, held)
   for _, said in ipairs(M.unknown_choices(plan.to_crm, plan.crm, known)) do
     plan.to_crm[said.field], plan.stays.partner[said.field] = nil, true
     held[#held + 1] = said
   end
-  if plan.to_crm.name == json.null then
-    plan.to_crm.name = nil
-    held[#held + 1] = { field = "name", key = "no-name" }
-  end
-  local early = M.too_early(canonical.given(plan.to_crm.closing_date))
+  local early = M.too_early(plan.to_crm.closing_date)
   if early then
     plan.to_crm.closing_date = nil
     plan.stays.partner.closing_date, plan.waits = true, true
     held[#held + 1] = early
   end
-  local money = M.no_money(canonical.given(plan.to_crm.value),
-    canonical.given(plan.to_crm.currency), known)
+  local money = M.no_money(canonical.given(plan.to_crm.value), plan.to_crm.currency, known)
   if money then
     plan.to_crm.currency, plan.to_crm.value = nil, nil
     plan.stays.partner.currency, plan.stays.partner.value, plan.waits = true, true, true

@@ -281,6 +281,18 @@ static long unicode_escape(const struct scan *sc, size_t i)
 	return strspn(hex, "0123456789abcdefABCDEF") == 4 ? strtol(hex, NULL, 16) : -1;
 }
 
+/*
+ * NUL, or half of a surrogate pair: other programs cut texts in the middle of a character.  One text of
+ * one record must not make the whole answer unreadable, so U+FFFD stands for it.
+ */
+static void replace_character(struct scan *sc)
+{
+	flush(sc);
+	buf_adds(sc->out, "\\ufffd");
+	sc->i += 6;
+	sc->copied = sc->i;
+}
+
 /* sc->i is at a backslash; steps over the escape. */
 static bool scan_escape(struct scan *sc)
 {
@@ -293,17 +305,18 @@ static bool scan_escape(struct scan *sc)
 		return true;
 	}
 	long code = unicode_escape(sc, sc->i);
-	if (code <= 0) {
-		return fail(sc, code == 0 ? "\\u0000 is not accepted" : "broken \\u escape");
+	if (code < 0) {
+		return fail(sc, "broken \\u escape");
 	}
-	if (code >= 0xd800 && code <= 0xdfff) {
-		long low = code < 0xdc00 ? unicode_escape(sc, sc->i + 6) : -1;
-		if (low < 0xdc00 || low > 0xdfff) {
-			return fail(sc, "half of a surrogate pair");
-		}
+	bool high = code >= 0xd800 && code < 0xdc00;
+	long low = high ? unicode_escape(sc, sc->i + 6) : -1;
+	if (low >= 0xdc00 && low <= 0xdfff) {
+		sc->i += 12;
+	} else if (code == 0 || high || (code >= 0xdc00 && code <= 0xdfff)) {
+		replace_character(sc);
+	} else {
 		sc->i += 6;
 	}
-	sc->i += 6;
 	return true;
 }
 

@@ -68,6 +68,9 @@ function M.problems(deal)
   for _, check in ipairs(CHECKS) do
     if check[1](deal) then
       out[#out + 1] = { key = check[2] }
+      if check[2] == "needs-country" and deal.no_country then
+        out[#out] = { key = "no-country", holes = { country = deal.no_country } }
+      end
     end
   end
   return out

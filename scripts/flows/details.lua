@@ -299,8 +299,10 @@ local function bound(marker)
   if not rows then
     return nil, err
   elseif #rows ~= 1 then
-    return broken(("ctx.bind: %s rows of %s where %s"):format(#rows == 0 and "no" or "several",
-      marker.table, table.concat(keys, ", ")))
+    local _, why = broken(("ctx.bind: %s rows of %s where %s"):format(
+      #rows == 0 and "no" or "several", marker.table, table.concat(keys, ", ")))
+    why.hits = #rows
+    return nil, why
   end
   return { table = marker.table, id = rows[1][meta.id] }
 end
@@ -339,9 +341,11 @@ function M.values(logical, v, lines)
 end
 
 ---The account's country as the mapping writes it: a text, or a row of the table it looks up.
+---(suspends)
 ---@param code string|nil  ISO 3166-1 alpha-2
----@return table|nil values  {[column] = value}, empty without a code
-function M.country(code, known)
+---@param lines string[]  what is to be told goes there
+---@return table|nil values  {[column] = value}, empty without a code, or if the CRM lacks its row
+function M.country(code, known, lines)
   if not code then
     return {}
   end
@@ -352,7 +356,13 @@ function M.country(code, known)
   local field, value = known.country.field, answer.value
   if known.country.code then -- a look-up: by the ISO column of the row it names
     local targets = known.metas.account.columns[field].targets or {}
-    value = { ["$bind"] = { table = targets[1], where = { [known.country.code] = code } } }
+    value, err = bound { table = targets[1], where = { [known.country.code] = code } }
+    if not value and not err.hits then
+      return nil, err
+    elseif not value then
+      lines[#lines + 1] = say.item { key = "no-country-row", holes = { country = code } }
+      return {}
+    end
   end
   return value ~= json.null and { [field] = value } or {}
 end

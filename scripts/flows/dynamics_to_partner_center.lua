@@ -12,7 +12,7 @@ local referral_body = require "referral_body"
 local M = {}
 
 local function requirements_of(ours)
-  return canonical.given(ours.details.requirements) or {}
+  return canonical.record(canonical.record(ours.details).requirements)
 end
 
 -- What both sides chose, the plan's over the referral's.
@@ -24,7 +24,7 @@ local function attributes_of(plan, ours, known)
       chosen[field.name] = value == nil and plan.partner[field.name] or value
     end
   end
-  local there = (canonical.given(requirements_of(ours).additionalRequirements) or {}).attributes
+  local there = canonical.record(requirements_of(ours).additionalRequirements).attributes
   return referral_body.attributes(chosen, known, partner_center.list(there))
 end
 
@@ -39,7 +39,7 @@ local WIRE = {
   end,
   contact = function(contact, _, ours) -- it is the first; others stay
     local team = referral_body.members { contact }
-    local there = partner_center.list((canonical.given(ours.customerProfile) or {}).team)
+    local there = partner_center.list(canonical.record(ours.customerProfile).team)
     return table.move(there, 2, #there, 2, team)
   end,
 }

@@ -57,7 +57,7 @@ return {
 
   -- Why a deal is not sent yet, and what mends it.
   ["needs-name"] = "Der Name fehlt: Bitte eintragen",
-  ["needs-value"] = "Der Geschäftswert ist 0 oder leer: Bitte einen Wert über 0 eintragen",
+  ["needs-value"] = "Der Geschäftswert ist 0, leer oder negativ: Bitte einen Wert über 0 eintragen",
   ["needs-currency"] = "Die Währung fehlt: Bitte auswählen",
   ["needs-date"] = "Das geschätzte Abschlussdatum fehlt: Bitte eintragen",
   ["needs-solution"] = "Keine Microsoft-Lösung ausgewählt: Bitte mindestens eine hinzufügen",
@@ -65,8 +65,10 @@ return {
   ["needs-account"] = "Die Firma fehlt: Bitte auswählen",
   ["needs-street"] = "Die Straße der Firma (Adresse 1, Zeile 1) fehlt: Bitte eintragen",
   ["needs-city"] = "Der Ort der Firma fehlt: Bitte eintragen",
-  ["needs-country"] = "Das Land der Firma fehlt oder ist unbekannt: Bitte Ländercode (zwei " ..
-    "Buchstaben) oder Namen eintragen",
+  ["needs-country"] = "Das Land der Firma fehlt: Bitte Ländercode (zwei Buchstaben) oder Namen " ..
+    "eintragen",
+  ["no-country"] = "Als Land der Firma ist „{country}“ eingetragen, so heißt kein Land: Bitte " ..
+    "Ländercode (zwei Buchstaben) oder Namen eintragen",
   ["needs-contact"] = "Microsoft soll helfen, aber der Kontakt fehlt: Bitte auswählen",
   ["needs-whole-contact"] = "Wenn Microsoft helfen soll, braucht der Kontakt Vorname, Nachname, " ..
     "E-Mail und Telefon",
@@ -77,8 +79,8 @@ return {
     "Telefonnummer, oder die Einstellung team_fallback nennt jemanden",
 
   -- A value that does not travel, while the rest does.
-  ["keeps-value"] = "Der Geschäftswert ist 0 oder leer: nicht gesendet, Partner Center behält " ..
-    "seinen Wert",
+  ["keeps-value"] = "Der Geschäftswert ist 0, leer oder negativ: nicht gesendet, Partner Center " ..
+    "behält seinen Wert",
   ["keeps-date"] = "Das Abschlussdatum ist leer: nicht gesendet, Partner Center behält seinen Wert",
   ["keeps-name"] = "Der Name ist leer: nicht gesendet, Partner Center behält seinen Wert",
   ["keeps-currency"] = "Die Währung ist leer: nicht gesendet, Partner Center behält seinen Wert",
@@ -96,7 +98,13 @@ return {
   ["no-help"] = "Microsoft wurde um „{value}“ gebeten; diese Auswahl fehlt in der CRM-Spalte: " ..
     "Bitte dort anlegen",
   ["no-choice"] = "{field} „{value}“ gibt es im CRM nicht: Bitte dort anlegen",
-  ["no-name"] = "In Partner Center fehlt der Name: Das CRM behält seinen",
+  ["no-room-part"] = "{part} {value} der Lösung {id} passt nicht in die CRM-Spalte: Das CRM " ..
+    "behält seinen Wert",
+  ["empty-there"] = "{field}: in Partner Center leer oder unbrauchbar, das CRM behält seinen Wert",
+  ["owned"] = "{field}: Die CRM-Spalte ist berechnet oder schreibgeschützt: Das CRM behält " ..
+    "seinen Wert, Änderungen daran werden gesendet",
+  ["no-country-row"] = "Land {country}: In der Ländertabelle des CRM steht es nicht genau " ..
+    "einmal: Bitte dort berichtigen und in der Firma auswählen",
   ["too-early"] = "Das Abschlussdatum {date} ist früher, als das CRM zulässt: Es behält sein Datum",
   ["ignored-crm"] = "{fields}: Das CRM behält seinen Wert, was auch geschrieben wird",
   ["ignored-partner"] = "{fields}: Partner Center behält seinen Wert, was auch geschrieben wird",

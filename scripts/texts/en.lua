@@ -53,7 +53,7 @@ return {
 
   -- Why a deal is not sent yet, and what mends it.
   ["needs-name"] = "the deal has no name: give it one",
-  ["needs-value"] = "the deal value is 0 or empty: enter a value above 0",
+  ["needs-value"] = "the deal value is 0 or empty, or below 0: enter a value above 0",
   ["needs-currency"] = "the deal has no currency: choose one",
   ["needs-date"] = "the estimated closing date is empty: enter one",
   ["needs-solution"] = "no Microsoft solution is chosen: add at least one",
@@ -61,8 +61,9 @@ return {
   ["needs-account"] = "the deal has no account: choose one",
   ["needs-street"] = "the account's street (address 1, line 1) is empty: fill it in",
   ["needs-city"] = "the account's city is empty: fill it in",
-  ["needs-country"] = "the account's country is empty or unknown: enter its two-letter code or " ..
-    "its name",
+  ["needs-country"] = "the account's country is empty: enter its two-letter code or its name",
+  ["no-country"] = "the account's country is '{country}', and no country is called so: enter " ..
+    "its two-letter code or its name",
   ["needs-contact"] = "Microsoft's help is asked, but the deal has no contact: choose one",
   ["needs-whole-contact"] = "the contact needs first name, last name, e-mail and phone when " ..
     "Microsoft's help is asked",
@@ -73,7 +74,8 @@ return {
     "CRM, or the setting team_fallback names somebody",
 
   -- A value that does not travel, while the rest does.
-  ["keeps-value"] = "the deal value is 0 or empty: not sent, Partner Center keeps its own",
+  ["keeps-value"] = "the deal value is 0 or empty, or below 0: not sent, Partner Center keeps " ..
+    "its own",
   ["keeps-date"] = "the closing date is empty: not sent, Partner Center keeps its own",
   ["keeps-name"] = "the deal name is empty: not sent, Partner Center keeps its own",
   ["keeps-currency"] = "the currency is empty: not sent, Partner Center keeps its own",
@@ -89,7 +91,13 @@ return {
   ["no-help"] = "Microsoft was asked for {value}, which the CRM's column does not have: add it " ..
     "there",
   ["no-choice"] = "{field} {value}: the CRM does not have it: add it there",
-  ["no-name"] = "the deal has no name at Partner Center: the CRM keeps its own",
+  ["no-room-part"] = "{part} {value} of solution {id} is beyond what the CRM's column holds: it " ..
+    "keeps its own",
+  ["empty-there"] = "{field}: Partner Center has none that can be used: the CRM keeps its own",
+  ["owned"] = "{field}: the CRM's column is calculated or read-only: it keeps its own value, " ..
+    "and its changes are sent",
+  ["no-country-row"] = "country {country}: the CRM's table of countries does not have it once: " ..
+    "correct it there, and choose it in the account",
   ["too-early"] = "closing date {date} is earlier than the CRM can hold: it keeps its own",
   ["ignored-crm"] = "{fields}: the CRM keeps its own value, whatever is written",
   ["ignored-partner"] = "{fields}: Partner Center keeps its own value, whatever is written",

@@ -69,7 +69,6 @@ local NONE = {
   { "a depth of a million", ('{"value":'):rep(1000000) },
   { "a depth of a million lists", ("["):rep(1000000) .. ("]"):rep(1000000) },
   { "bytes that are no text", '{"value":["\xff\xfe"],"id":"\xff","@odata.etag":"\xff"}' },
-  { "half a surrogate", '{"value":["\\ud800"],"id":"\\ud800","@odata.etag":"\\ud800"}' },
   { "packed bytes nobody asked for", "\31\139\8\0\0\0\0\0\0\3\171\86\42\75\204\41\77\85\178" },
   { "two answers in one", '{"value":[]}{"value":[]}' },
 }
