@@ -76,7 +76,12 @@ function M.first(crm, deal)
     local name = field.name
     local made, is = deal[name], crm[name]
     local cut = type(made) == "string" and type(is) == "string" and made:sub(1, #is) == is
-    base[name] = (field.to_crm == "update" and field.kind ~= "state" and not cut) and made or is
+    local own = cut or made == nil and name == "currency" -- the CRM gives a row one by itself
+    if field.to_crm == "update" and field.kind ~= "state" and not own then
+      base[name] = made
+    else
+      base[name] = is
+    end
   end
   base.state = state.made(deal.state) or crm.state
   return base
@@ -98,8 +103,8 @@ function M.sent_as(sent, partner)
   return base
 end
 
----Solutions are rows of their own, so no tag of the deal's row guards them: what came or went while
----we wrote is an edit, not part of the agreement.
+---Solutions are rows of their own, so no tag of the deal's row guards them: what came, went, or got
+---another price while we wrote is an edit, not part of the agreement.
 ---@param plan Plan
 ---@param crm table  canonical, as read after the write; its solutions become those agreed on
 ---@return boolean  somebody edited them meanwhile
@@ -113,10 +118,26 @@ function M.solutions(plan, crm)
     rows[item.id:lower()] = item
   end
   for i, item in ipairs(agreed) do
-    out[i] = rows[item.id:lower()] or item
+    local now = rows[item.id:lower()]
+    out[i] = { id = item.id, name = item.name, row = now and now.row or item.row,
+      price = item.price, quantity = item.quantity }
   end
   crm.solutions = out
   return true
+end
+
+---The row's customer is a row of its own as well: what changed of him while we wrote is an edit.
+---@param plan Plan
+---@param crm table  canonical, as read after the write; its customer becomes the one agreed on
+---@return boolean  somebody edited him meanwhile
+function M.customer(plan, crm)
+  local edited = false
+  for _, name in ipairs { "customer", "contact" } do
+    if not canonical.same(fields.by_name[name], plan.crm[name], crm[name]) then
+      edited, crm[name] = true, plan.crm[name]
+    end
+  end
+  return edited
 end
 
 ---Values that a side did not take, though it took the write: that field goes one way only (rule 1).
@@ -215,8 +236,14 @@ end
 
 ---On the record before the row is written: what, over which version, and what is lost by it.
 ---@param conflicts table[]
-function M.writing(link, values, tag, conflicts)
-  link.writing = { values = values, tag = tag, conflicts = overwritten(conflicts, "crm") }
+---@param partner table|nil  canonical, as it is now: its sets need not become those of the row
+function M.writing(link, values, tag, conflicts, partner)
+  local sets = {}
+  for name in pairs(partner and values or {}) do
+    sets[name] = fields.by_name[name].kind == "set" and partner[name] or nil
+  end
+  link.writing = { values = values, tag = tag, conflicts = overwritten(conflicts, "crm"),
+    sets = sets }
   return links.edit(link.id, function(doc) doc.writing = link.writing end)
 end
 
@@ -243,7 +270,7 @@ function M.written(link, tag, crm, crm_base, partner_base)
   for name, value in pairs(writing.values) do
     local wanted = canonical.given(value)
     if took(fields.by_name[name], crm[name], wanted, crm_base[name]) then
-      crm_base[name], partner_base[name] = crm[name], wanted
+      crm_base[name], partner_base[name] = crm[name], (writing.sets or {})[name] or wanted
     end
   end
 end

@@ -394,10 +394,10 @@ function M.crm_columns(row, facts)
 end
 
 ---One row of a solution, as the list of a deal has it.
----@param s {id: string, name: string|nil, row: string, price: any, quantity: any}
+---@param s {id: string, name: string|nil, row: string, tag: string|nil, price: any, quantity: any}
 ---@param currency string|nil  of the deal
 function M.crm_solution(s, currency, facts)
-  return { id = s.id, name = s.name, row = s.row, quantity = quantity(s.quantity),
+  return { id = s.id, name = s.name, row = s.row, tag = s.tag, quantity = quantity(s.quantity),
     price = M.amount(s.price, facts.precision(currency)) }
 end
 

@@ -88,7 +88,8 @@ local function write_crm(turn, plan, lines)
   local change = { to_crm = plan.to_crm, move = plan.crm_move, extra = plan.extra,
     reason = plan.partner.reason }
   if next(plan.to_crm) then
-    agreement.writing(turn.link, plan.to_crm, turn.tag, plan.conflicts)
+    agreement.writing(turn.link, plan.to_crm, turn.tag, plan.conflicts,
+      agreement.ours_alone(plan, turns.partner_now(turn)))
   end
   local crm, err = helper.update(turn, change, lines)
   if crm or err.code ~= CURRENCY_LOCKED or not plan.to_crm.currency then
@@ -177,7 +178,8 @@ local function synchronise(turn)
   brakes.wrote(turn.link, write)
   record(turn, plan, lines)
   orders_done(turn.link)
-  if agreement.solutions(plan, crm) or plan.half_way or plan.between then
+  local solutions, customer = agreement.solutions(plan, crm), agreement.customer(plan, crm)
+  if solutions or customer or plan.half_way or plan.between then
     links.wake(turn.link.id, "state")
   end
   local partner = agreement.ours_alone(plan, turns.partner_now(turn))

@@ -151,7 +151,7 @@ function Facts:solution_rows(row)
     local entry = self.catalogue.by_row[detail or ""]
     if entry then
       out[#out + 1] = { id = entry.id, name = entry.name, row = child[self.solutions.key],
-        price = self.solutions.price and child[self.solutions.price],
+        tag = child["@odata.etag"], price = self.solutions.price and child[self.solutions.price],
         quantity = self.solutions.quantity and child[self.solutions.quantity] }
     end
   end
@@ -184,11 +184,11 @@ function Facts:date_column(date)
   return date
 end
 
--- When the account and the contact of a row were changed last, as one text.
+-- The versions of the account and the contact of a row, as one text; times are whole seconds.
 function Facts.customer_stamp(_, row)
   local out = {}
   for _, name in ipairs { "parentaccountid", "parentcontactid" } do
-    out[#out + 1] = type(row[name]) == "table" and row[name].modifiedon or "-"
+    out[#out + 1] = type(row[name]) == "table" and tostring(row[name].versionnumber) or "-"
   end
   return table.concat(out, " ")
 end
@@ -196,7 +196,7 @@ end
 -- The same of the contact alone.
 function Facts.contact_stamp(_, row)
   local contact = row.parentcontactid
-  return type(contact) == "table" and (contact["@odata.etag"] or contact.modifiedon) or nil
+  return type(contact) == "table" and tostring(contact.versionnumber) or nil
 end
 
 function Facts.referral_link(_, id)

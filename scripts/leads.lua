@@ -103,6 +103,7 @@ end
 -- ---- Coming in ----
 
 local MONEY = { estimatedamount = "value", estimatedclosedate = "closing_date" }
+local MONEY_NAMES = { "value", "currency", "closing_date" }
 
 local function values_of(deal, known, meta, lines)
   local first, err = details.country(deal.customer.country, known, lines)
@@ -185,6 +186,14 @@ local function keep(turn, id, deal, values)
   return agreement.keep(link, crm, deal)
 end
 
+-- One that an earlier run made, of what it knew then: either side may have been edited since.
+local function keep_earlier(turn, id, deal)
+  local intent = turn.link.intent and turn.link.intent.crm
+  local ok, err = keep(turn, id, intent and intent.deal or deal)
+  links.wake(turn.link.id, "created")
+  return ok, err
+end
+
 ---Makes the lead of a new referral, once.  (suspends)
 ---@param turn Turn
 ---@param deal table  canonical
@@ -200,7 +209,7 @@ function M.arrive(turn, deal)
   if id == nil then
     return nil, err
   elseif id then
-    return keep(turn, id, deal)
+    return keep_earlier(turn, id, deal)
   end
   local lines = { say("created", { link = deal.link or deal.id }) }
   if not state.known(deal.state) then
@@ -213,6 +222,7 @@ function M.arrive(turn, deal)
   end
   bookkeeping(values, deal, lines, known, meta)
   link.intent = link.intent or { crm = { row = host.uuid(), lead = true } }
+  link.intent.crm.deal = link.intent.crm.deal or canonical.base(deal)
   local ok
   ok, err = links.keep(link)
   if ok then
@@ -221,6 +231,9 @@ function M.arrive(turn, deal)
   end
   if not ok and err.kind == "conflict" then -- did an earlier run make it?
     ok = dynamics.get(TABLE, link.intent.crm.row, { meta.id })
+    if ok then
+      return keep_earlier(turn, link.intent.crm.row, deal)
+    end
   end
   if not ok then
     return nil, err
@@ -256,7 +269,7 @@ end
 local function become(turn, opportunity, line)
   local link, known = turn.link, turn.known
   local agreed, there = agreement.bases(link)
-  links.forget_row(link)
+  local was = { crm = link.crm }
   link.crm, link.mapped = { table = known.table, id = opportunity }, nil
   local ok, err = helper.read(turn)
   if not ok then
@@ -276,9 +289,10 @@ local function become(turn, opportunity, line)
   local crm = canonical.from_crm(turn.row, known)
   crm.state, crm.name, crm.notes = "hold", agreed.name, agreed.notes
   local base = { state = "new", name = there.name, notes = there.notes }
-  for _, name in ipairs(crm.value and { "value", "currency", "closing_date" } or {}) do
+  for _, name in ipairs(crm.value and MONEY_NAMES or {}) do
     crm[name], base[name] = there[name], there[name]
   end
+  links.forget_row(was) -- not before the other is on record: its row is nobody else's meanwhile
   ok, err = agreement.keep(link, crm, base)
   links.wake(link.id, "qualified")
   return ok, err
@@ -413,6 +427,9 @@ local function refresh(turn, deal)
   end
   turns.say(turn, "partner_center_to_dynamics", news and "updated" or "equal")
   clocks.told(link, said)
+  for _, name in ipairs(MONEY_NAMES) do
+    deal[name] = base[name] -- the lead keeps what it was made of: news for its opportunity
+  end
   crm_base.state, link.mapped = "hold", mapped
   return agreement.keep(link, crm_base, deal)
 end

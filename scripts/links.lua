@@ -25,11 +25,11 @@ local M = {}
 ---@field said {now: string|nil, next: string|nil, at: integer|nil}|nil  our newest audit line,
 ---  brakes.lua
 ---@field writes {at: integer, hash: string}[]|nil  of the last minutes, brakes.lua
----@field writing {values: table, tag: string}|nil  what is being written to the row, agreement.lua
+---@field writing {values: table, tag: string, sets: table}|nil  to the row, agreement.lua
 ---@field removed string|nil  the row that somebody deleted before its making was on record
 ---@field agreed_ms integer|nil  when both sides agreed last
 ---@field customer string|nil  of a refused row: its account and contact as they were
----@field contact_seen string|nil  when the contact was changed, as a turn read it last
+---@field contact_seen string|nil  the contact's version, as a turn read it last
 ---@field frozen string|nil  why nothing is written any more, until a person releases it
 ---@field orders table<string, any>|nil  field -> value that a person decided for both sides
 ---@field adopted boolean|nil  a person said that this state may write here

@@ -34,10 +34,12 @@ local function equal(group, crm, partner)
   return true
 end
 
+-- A row that stands there twice is the first of the two, as canonical.same has it.
 local function by_id(list)
   local out = {}
   for _, item in ipairs(list or {}) do
-    out[tostring(item.id):lower()] = item
+    local id = tostring(item.id):lower()
+    out[id] = out[id] or item
   end
   return out
 end
@@ -54,7 +56,7 @@ local function merge_set(mine, base, other)
   end
   for _, item in ipairs(mine or {}) do
     local id = tostring(item.id):lower()
-    if not i_other[id] and not i_base[id] then -- added by us
+    if not i_other[id] and not i_base[id] and i_mine[id] == item then -- added by us, once
       out[#out + 1] = item
     end
   end
@@ -83,7 +85,7 @@ local function one_way(plan, group, from, to, why)
 end
 
 -- A member as one side is to have it: its own, with what travels along where the other changed it
--- since its base, and this side did not, or loses.
+-- since its base, and this side did not, or loses.  Without a base, what it says is a change.
 local function member_of(field, one, was, there, there_was, loses)
   local out = {}
   for name, value in pairs(one) do
@@ -91,8 +93,8 @@ local function member_of(field, one, was, there, there_was, loses)
   end
   for _, part in ipairs(field.parts) do
     local name = part.name
-    local changed_there = name ~= "id" and there[name] ~= (there_was or there)[name]
-    if changed_there and (loses or one[name] == (was or one)[name]) then
+    local changed_there = name ~= "id" and there[name] ~= (there_was or {})[name]
+    if changed_there and (loses or one[name] == (was or {})[name]) then
       out[name] = there[name]
     end
   end
@@ -117,10 +119,10 @@ local function clash(field, own, own_base, other, other_base)
   local was, theirs, theirs_was = by_id(own_base), by_id(other), by_id(other_base)
   for id, one in pairs(by_id(own)) do
     local there = theirs[id]
-    for _, part in ipairs(there and was[id] and theirs_was[id] and field.parts or {}) do
+    for _, part in ipairs(there and field.parts or {}) do
       local name = part.name
-      if one[name] ~= was[id][name] and there[name] ~= theirs_was[id][name] and
-        one[name] ~= there[name] then
+      if name ~= "id" and one[name] ~= (was[id] or {})[name] and
+        there[name] ~= (theirs_was[id] or {})[name] and one[name] ~= there[name] then
         return true
       end
     end

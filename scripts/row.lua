@@ -85,6 +85,11 @@ function M.columns(values, known, row)
     -- read in the organisation's currency, yet written in the row's
     out[known.columns.currency] = { table = "transactioncurrency", id = known.base_currency }
   end
+  local play = row and values.solution_area and values.solution_play == nil and
+    choices.from_crm(known.choices, "solution_play", known.choice(row, "solution_play"))
+  if play then -- the play of that name may stand under both areas
+    COLUMN.solution_play(out, play, known, area)
+  end
   return out
 end
 
@@ -129,7 +134,7 @@ end
 local function change_solution(changes, item, there, known)
   if item.price ~= there.price or item.quantity ~= there.quantity then
     changes[#changes + 1] = { op = "update", table = known.solutions.table, id = there.row,
-      values = member_columns({}, { price = item.price or json.null,
+      tag = there.tag, values = member_columns({}, { price = item.price or json.null,
         quantity = item.quantity or json.null }, known) }
   end
 end
@@ -141,7 +146,7 @@ end
 function M.solution_changes(changes, parent, wanted, present, known)
   local there, stays = {}, {}
   for _, item in ipairs(present) do
-    there[item.id:lower()] = item
+    there[item.id:lower()] = there[item.id:lower()] or item -- as the merge does
   end
   for _, item in ipairs(wanted) do
     local key = item.id:lower()

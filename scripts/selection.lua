@@ -7,9 +7,9 @@ local READ = {
   opportunity = { "statecode", "statuscode", "modifiedon", "originatingleadid" },
   account = { "name", "address1_line1", "address1_line2", "address1_city",
     "address1_stateorprovince", "address1_postalcode", "numberofemployees", "statecode",
-    "modifiedon" },
+    "versionnumber" },
   contact = { "firstname", "lastname", "emailaddress1", "telephone1", "mobilephone", "jobtitle",
-    "modifiedon" },
+    "versionnumber" },
   systemuser = { "firstname", "lastname", "internalemailaddress", "mobilephone",
     "address1_telephone1" },
 }

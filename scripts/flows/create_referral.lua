@@ -4,6 +4,7 @@
 -- repeated.
 local agreement = require "agreement"
 local canonical = require "canonical"
+local fields = require "fields"
 local helper = require "flows.helper"
 local links = require "links"
 local partner_center = require "partner_center"
@@ -258,7 +259,8 @@ local function finish(turn, ours, theirs, sent_deal)
     detail = { deal = partner.name, referral = partner.id, engagement = link.engagement,
       lines = lines } }
   local base = sent_deal and agreement.sent_as(sent_deal, partner) or partner
-  if edited or sent_deal then -- since it was sent: that is a change
+  local untrue = not canonical.same(fields.by_name.program, crm.program, partner.program)
+  if edited or sent_deal or untrue then -- since it was sent: that is a change
     links.wake(link.id, "created")
   end
   return agreement.keep(link, base_of(sent, crm), base)

@@ -174,7 +174,7 @@ function M.delta()
   return ok == 0 and 0 or math.floor((host.profile.settings.delta_seconds or 30) * 1000)
 end
 
-local STAMPS = "parentaccountid($select=modifiedon),parentcontactid($select=modifiedon)"
+local STAMPS = "parentaccountid($select=versionnumber),parentcontactid($select=versionnumber)"
 
 -- The refusal says of which account and contact it was; a contact goes until Microsoft is invited.
 local function wake_waiting(row, known)

@@ -59,6 +59,7 @@ local ROWS = {
   { "msft_solutionplay", fixed(37), { msft_name = "Data Security",
     msft_solutionarea = to("msft_solutionarea", fixed(35)) } },
   { "msft_partnerrole", fixed(33), { msft_name = "Solution design" } },
+  { "msft_partnerrole", fixed(38), { msft_name = "Managed services" } },
   { "account", fixed(41), { name = "Hoshino Parts KK", address1_line1 = "2-7-1 Nishi",
     address1_city = "Nagoya", address1_stateorprovince = "Aichi", address1_postalcode = "450-0002",
     address1_country = "JP", telephone1 = "+81 52 555 0141", websiteurl = "https://hoshino.example",

@@ -20,10 +20,10 @@ M.__index = M
 ---@field rest_ms integer  the longest that it may take to come to rest
 
 ---@param place Place
----@param parts { draw: table, judge: table, people: table }
+---@param parts { draw: table, judge: table, people: table, words: table }
 function M.new(place, parts)
   return setmetatable({ place = place, draw = parts.draw, judge = parts.judge,
-    people = parts.people }, M)
+    people = parts.people, words = parts.words }, M)
 end
 
 -- ---- Waiting ----
@@ -140,7 +140,7 @@ end
 ---@param out fun(text: string)
 ---@return boolean good
 function M:run(steps, out)
-  local all = self.people.new(self.place)
+  local all = self.people.new(self.place, self.words)
   local before = dead(self)
   local ok, found = pcall(function()
     play(self, all, steps, out)

@@ -9,6 +9,7 @@
  *   run                           one world, forked
  *   shrink                        the fewest steps that still fail
  *   world.lua draw people course judge    makes it; steps; who acts; to the end; what must hold
+ *   seen forms                    how people read and write on either side
  *
  * It must never wait, and never depend on what a run before it did.
  */

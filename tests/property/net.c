@@ -193,8 +193,9 @@ static void on_late(void *arg)
 
 static struct http_server *server_at(const char *url)
 {
-	const char *colon = strrchr(url, ':');
-	int port = colon ? (int)strtol(colon + 1, NULL, 10) : 0;
+	const char *host = strstr(url, "://") + 3;
+	const char *colon = host + strcspn(host, ":/?");
+	int port = *colon == ':' ? (int)strtol(colon + 1, NULL, 10) : 0;
 	struct http_server *s = NULL;
 	LIST_FOREACH(s, &servers, link)
 	{

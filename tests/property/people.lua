@@ -14,99 +14,21 @@ M.__index = M
 ---@field was string|nil  what the person saw there
 ---@field value string|nil
 
+---@field sent boolean  the deal was at Partner Center by then
+---@field shared boolean  and Microsoft had its copy
+
 ---@param place Place
-function M.new(place)
-  return setmetatable({ place = place, deals = {}, edits = {} }, M)
+---@param words { seen: table, forms: table }  how people read and write: seen.lua, forms.lua
+function M.new(place, words)
+  return setmetatable({ place = place, seen = words.seen, forms = words.forms, deals = {},
+    edits = {} }, M)
+end
+
+local function given(v)
+  return v ~= nil and v ~= json.null and v ~= "" and v or nil
 end
 
 -- ---- Looking ----
-
-local function given(v)
-  if v == nil or v == json.null or v == "" then
-    return nil
-  end
-  return v
-end
-
-local function amount(v)
-  v = tonumber(tostring(given(v) or ""))
-  return v and ("%.2f"):format(v) or "none"
-end
-
-local MARKS = { "✔", "✖" }
-
-local function bare(name)
-  for _, mark in ipairs(MARKS) do
-    if name and name:sub(1, #mark) == mark then
-      name = name:sub(#mark + 1):gsub("^%s+", "")
-    end
-  end
-  return name
-end
-
--- The seed's currencies and solutions (scripts/sim/crm_seed.lua), by the end of their ids.
-local SEEDED = { ["11"] = "USD", ["12"] = "JPY", ["13"] = "EUR", ["21"] = "SOL-10001-ABC",
-  ["22"] = "SOL-10002-DEF", ["23"] = "SOL-10003-GHI" }
-
-local function seeded(id)
-  return id and SEEDED[id:sub(-2)] or "none"
-end
-
--- A set: two people may add the same one at the same moment.
-local function crm_solutions(place, id)
-  local out, there = {}, {}
-  for _, row in ipairs(place.rows "crm:msft_microsoftsolution") do
-    local solution = seeded(row._msft_solutiondetailid_value)
-    if row._msft_opportunityid_value == id and not there[solution] then
-      out[#out + 1], there[solution] = solution, true
-    end
-  end
-  table.sort(out)
-  return table.concat(out, " ")
-end
-
-local WORDS = { [0] = "open", [1] = "won", [2] = "lost" }
-
-local function crm_state(row)
-  if row.statecode == 0 and row.statuscode == 2 then
-    return "hold"
-  elseif row.statecode == 2 and row.statuscode == 4 then
-    return "canceled"
-  end
-  return WORDS[row.statecode]
-end
-
-local function seen_in_crm(place, row)
-  return {
-    name = bare(given(row.name)), closing_date = given(row.estimatedclosedate),
-    money = amount(row.estimatedvalue) .. " " .. seeded(row._transactioncurrencyid_value),
-    notes = given(row.description), state = crm_state(row),
-    visible = row.msft_microsoftpartnercenterreferralvisible == true,
-    help = given(row.msft_microsoftpartnercenterhelp) ~= nil,
-    solutions = crm_solutions(place, row.opportunityid),
-    sync = row.msft_microsoftpartnercenterreferralsync == true,
-  }
-end
-
-local function partner_solutions(r)
-  local out = {}
-  for i, item in ipairs(((r.details or {}).requirements or {}).solutions or {}) do
-    out[i] = item.id
-  end
-  table.sort(out)
-  return table.concat(out, " ")
-end
-
-local function seen_at_partner(r, theirs)
-  return {
-    name = given(r.name), closing_date = tostring(given(r.details.closingDateTime)):sub(1, 10),
-    money = amount(r.details.dealValue) .. " " .. (given(r.details.currency) or "none"),
-    notes = given(r.details.notes), state = r.status .. "/" .. r.substatus,
-    visible = (r.consent or {}).consentToShareReferralWithMicrosoftSellers == true,
-    help = theirs ~= nil and (theirs.inviteContext or {}).assistanceRequestCode ~= "Unknown",
-    solutions = partner_solutions(r), shared = theirs ~= nil,
-  }
-end
 
 ---Referrals as stored: ours, and Microsoft's by engagement.
 ---@param place Place|nil  where to look
@@ -140,22 +62,36 @@ local function find(self, deal)
   end
 end
 
+-- The lead of a deal, once it is there; it stays when it has become an opportunity.
+local function find_lead(self, deal, place)
+  for _, row in ipairs(deal.origin == "lead" and place.rows "crm:lead" or {}) do
+    if given(row.msft_microsoftpartnercenterreferralidentifier) == deal.referral then
+      deal.lead = row.leadid
+      return self.seen.in_lead(row)
+    end
+  end
+  return nil
+end
+
 ---What a side shows of a deal; nil: it is not there (yet).
----@param side "crm"|"partner"
+---@param side "crm"|"partner"|"lead"
 ---@param place Place|nil  where to look
 function M:see(deal, side, place)
   place = place or self.place
+  if side == "lead" then
+    return find_lead(self, deal, place)
+  end
   find(self, deal)
   if side == "crm" then
     local row = deal.row and place.row("crm:opportunity", deal.row)
-    return row and seen_in_crm(place, row) or nil
+    return row and self.seen.in_crm(place, row) or nil
   end
   local r = deal.referral and place.row("referral", deal.referral)
   if not r then
     return nil
   end
   local _, theirs = self:referrals(place)
-  return seen_at_partner(r, theirs[r.engagementId] and theirs[r.engagementId][1])
+  return self.seen.at_partner(r, theirs[r.engagementId] and theirs[r.engagementId][1])
 end
 
 -- ---- Acting ----
@@ -163,15 +99,26 @@ end
 -- Customers that the practice environment does not know yet, the same on both sides.
 local CUSTOMERS = {
   { name = "Elbe Hafen GmbH", line1 = "Kai 4", city = "Hamburg", postalcode = "20457",
-    country = "DE" },
+    country = "DE", numberofemployees = 900, accountnumber = "312345678",
+    size = "251to1000employees" },
   { name = "Alder Foods Ltd", line1 = "9 Mill Lane", city = "Leeds", postalcode = "LS1 4AP",
-    country = "GB" },
+    country = "GB", numberofemployees = 40, size = "10to50employees" },
 }
 
+-- Whoever qualifies a lead makes its customer anew: so each has its own.
+local function lead_customer(step)
+  return { name = "Kiso Valley " .. step.deal, line1 = "5 Nagiso", city = "Kiso",
+    postalcode = "399-5301", country = "JP", size = "10to50employees" }
+end
+
 local function make_args(step)
+  local lines = {}
+  for i, id in ipairs(step.solutions) do
+    lines[i] = { id = id, price = i == 1 and step.price or nil }
+  end
   return { name = "Deal " .. step.deal, value = step.value, currency = step.currency,
-    closing_date = "2031-12-24", notes = "Made in step " .. step.n, solutions = step.solutions,
-    customer = CUSTOMERS[step.deal % 2 + 1] }
+    closing_date = "2031-12-24", notes = "Made in step " .. step.n, solutions = lines,
+    customer = step.origin == "lead" and lead_customer(step) or CUSTOMERS[step.deal % 2 + 1] }
 end
 
 local MAKE = {}
@@ -182,9 +129,16 @@ local function at_partner(act, more)
     local c = args.customer
     args.closing_date = args.closing_date .. "T00:00:00Z"
     args.customer = { name = c.name, address_line1 = c.line1, city = c.city, state = "",
-      postal_code = c.postalcode, country = c.country }
-    for name, v in pairs(more) do
-      args[name] = v
+      postal_code = c.postalcode, country = c.country, size = c.size }
+    args["customerProfile/ids"] = json.array { c.accountnumber and
+      { profileType = "Duns", id = c.accountnumber } }
+    for _, line in ipairs(args.solutions) do
+      line.name = "Solution " .. line.id
+    end
+    for _, given_values in ipairs { self.forms.at_partner(step.values or {}, {}), more } do
+      for name, v in pairs(given_values) do
+        args[name] = v
+      end
     end
     local made, problem, _, after = self.place.act(act, args)
     return made and { referral = made.id, engagement = made.engagementId }, problem, after
@@ -194,8 +148,12 @@ end
 local function in_crm(more)
   return function(self, step)
     local args = make_args(step)
-    args.account, args.customer, args.sync = args.customer, nil, true
-    args.contact = "Jana Petersen"
+    local account = {}
+    for name, v in pairs(args.customer) do
+      account[name] = name ~= "size" and v or nil
+    end
+    args.account, args.customer, args.sync = account, nil, true
+    args.contact, args.values = "Jana Petersen", self.forms.in_crm(self.seen, step.values or {})
     for name, v in pairs(more) do
       args[name] = v
     end
@@ -207,27 +165,19 @@ end
 MAKE.portal = at_partner("portal-create", {})
 MAKE["portal-help"] = at_partner("portal-create", { help = "GeneralOrOther", visible = true })
 MAKE.microsoft = at_partner("microsoft-create", { kind = "cosell" })
+MAKE.lead = at_partner("microsoft-create", { kind = "marketplace" })
 MAKE.crm = in_crm {}
 MAKE["crm-help"] = in_crm { help = "Proof of concept / demo" }
 
-local COLUMNS = { name = "name", value = "estimatedvalue", closing_date = "estimatedclosedate",
-  notes = "description", visible = "msft_microsoftpartnercenterreferralvisible",
-  currency = "transactioncurrencyid" }
-local CURRENCIES = { USD = "US Dollar", EUR = "Euro", JPY = "Japanese Yen" }
-
 local function edit_crm(self, deal, step)
-  local values = {}
-  for field, v in pairs(step.values) do
-    values[COLUMNS[field]] = field == "currency" and CURRENCIES[v] or v
-  end
-  return self.place.act("edit", { table = "opportunity", id = deal.row, values = values })
+  return self.place.act("edit", { table = "opportunity", id = deal.row,
+    values = self.forms.in_crm(self.seen, step.values) })
 end
 
 local function edit_partner(self, deal, step)
-  local args = { id = deal.referral }
-  for field, v in pairs(step.values) do
-    args[field] = field == "closing_date" and v .. "T00:00:00Z" or v
-  end
+  local r = self.place.row("referral", deal.referral)
+  local args = self.forms.at_partner(step.values, r and self.seen.attributes(r) or {})
+  args.id = deal.referral
   return self.place.act("edit", args)
 end
 
@@ -254,15 +204,31 @@ local function partner_act(name, more)
   end
 end
 
-ACTS["win"], ACTS["lose"], ACTS["reopen"] = crm_act "win", crm_act "lose", crm_act "reopen"
+ACTS["win"], ACTS["reopen"] = crm_act "win", crm_act "reopen"
+ACTS["lose"] = function(self, deal, step)
+  return crm_act("lose", { status = step.lost_as, reason = step.reason })(self, deal, step)
+end
 ACTS["sync-off"], ACTS["sync-on"] = crm_act("sync", { sync = false }), crm_act("sync")
 ACTS["remove-solution"] = crm_act "remove-solution"
-ACTS["help"] = crm_act("edit", { table = "opportunity",
-  values = { msft_microsoftpartnercenterhelp = "General or other" } })
+local function help_becomes(label)
+  return crm_act("edit", { table = "opportunity",
+    values = { msft_microsoftpartnercenterhelp = label } })
+end
+
+ACTS["help"], ACTS["help-off"] = help_becomes "General or other", help_becomes ""
+ACTS["help-other"] = help_becomes "Quotes / licensing"
+ACTS["visible-off"] = crm_act("edit", { table = "opportunity",
+  values = { msft_microsoftpartnercenterreferralvisible = false } })
 ACTS["open"] = crm_act("edit", { table = "opportunity", values = { statuscode = 1 } })
-ACTS["won"], ACTS["lost"] = partner_act("close", { state = "won" }),
-  partner_act("close", { state = "lost" })
-for _, name in ipairs { "accept", "decline", "microsoft-accept", "microsoft-decline",
+ACTS["won"] = partner_act("close", { state = "won" })
+ACTS["upgrade"] = partner_act("upgrade", { help = "GeneralOrOther" })
+ACTS["lost"] = function(self, deal, step)
+  return partner_act("close", { state = "lost", reason = step.reason })(self, deal)
+end
+ACTS["decline"] = function(self, deal, step)
+  return partner_act("decline", { reason = step.reason })(self, deal)
+end
+for _, name in ipairs { "accept", "microsoft-accept", "microsoft-decline",
   "microsoft-win", "microsoft-join" } do
   ACTS[name] = partner_act(name)
 end
@@ -295,15 +261,111 @@ ACTS["expire"] = function(self, deal)
   return self.place.act("partner.expire", { id = deal.referral })
 end
 
+-- ---- Solutions and their prices ----
+
 ACTS["add-solution"] = function(self, deal, step)
-  if crm_solutions(self.place, deal.row):find(step.solution, 1, true) then
-    return nil, "it has that solution"
+  for _, line in ipairs(self.seen.solution_rows(self.place, deal.row)) do
+    if line.id == step.solution then
+      return nil, "it has that solution"
+    end
   end
-  return crm_act "add-solution"(self, deal, step)
+  return self.place.act("crm.add-solution", { opportunity = deal.row,
+    solution = { id = step.solution, price = step.price, quantity = step.quantity } })
 end
 
+local function lines_of(self, deal)
+  local r = self.place.row("referral", deal.referral) or {}
+  return ((r.details or {}).requirements or {}).solutions or {}
+end
+
+-- A line that stays keeps its price.
 ACTS["set-solutions"] = function(self, deal, step)
-  return self.place.act("partner.edit", { id = deal.referral, solutions = step.solutions })
+  local there, lines = {}, json.array {}
+  for _, line in ipairs(lines_of(self, deal)) do
+    there[line.id] = line
+  end
+  for i, id in ipairs(step.solutions) do
+    lines[i] = there[id] or { id = id, name = "Solution " .. id, price = step.price }
+  end
+  return self.place.act("partner.edit", { id = deal.referral, solutions = lines })
+end
+
+-- A new price, a new quantity, or, if none is drawn, no price any more.
+local function priced(step, old, empty)
+  return step.price or not step.quantity and empty or old.price, step.quantity or old.quantity
+end
+
+local function price_in_crm(self, deal, step)
+  for _, line in ipairs(self.seen.solution_rows(self.place, deal.row)) do
+    if line.id == step.solution then
+      local price, quantity = priced(step, {}, "")
+      return self.place.act("edit", { table = "msft_microsoftsolution", id = line.row,
+        values = { msft_price = price, msft_quantity = quantity } })
+    end
+  end
+  return nil, "it does not have that solution"
+end
+
+local function price_at_partner(self, deal, step)
+  local lines, any = json.array {}, false
+  for i, line in ipairs(lines_of(self, deal)) do
+    lines[i] = line
+    if line.id == step.solution then
+      any, lines[i] = true, {}
+      for name, v in pairs(line) do
+        lines[i][name] = v
+      end
+      lines[i].price, lines[i].quantity = priced(step, line, json.null)
+    end
+  end
+  if not any then
+    return nil, "it does not have that solution"
+  end
+  return self.place.act("partner.edit", { id = deal.referral, solutions = lines })
+end
+
+ACTS["price"] = function(self, deal, step)
+  return (step.side == "crm" and price_in_crm or price_at_partner)(self, deal, step)
+end
+
+-- ---- Leads ----
+
+local function lead_act(name, args_of)
+  return function(self, deal, step)
+    if self:see(deal, "lead").state ~= "lead open" then
+      return nil, "it is decided"
+    end
+    local args = args_of(step)
+    args.id = deal.lead
+    return self.place.act("crm." .. name, args)
+  end
+end
+
+ACTS["qualify"] = lead_act("qualify", function() return {} end)
+ACTS["disqualify"] = lead_act("disqualify", function() return {} end)
+ACTS["lead-edit"] = lead_act("edit", function(step)
+  return { table = "lead", values = { subject = step.price and "Edit " .. step.n or nil,
+    description = "Note of step " .. step.n } }
+end)
+
+-- ---- What is sent once ----
+
+local function edit_customer(table_name, column, text)
+  return function(self, deal, step)
+    local crm = self:see(deal, "crm")
+    return self.place.act("edit", { table = table_name, id = crm[table_name],
+      values = { [column] = text:format(step.n) } })
+  end
+end
+
+ACTS["phone"] = edit_customer("contact", "telephone1", "+49 40 555 %d")
+ACTS["street"] = edit_customer("account", "address1_line2", "Building %d")
+ACTS["type"] = function(self, deal, step)
+  return edit_crm(self, deal, { values = { cosell_type = step.values.cosell_type } })
+end
+ACTS["mend"] = function(self, deal, step)
+  return edit_crm(self, deal, { values = { area = step.values.area,
+    partner_role = step.values.partner_role } })
 end
 
 local KINDS = {}
@@ -324,15 +386,25 @@ function KINDS.save(self, deal, step)
   return self.place.act("edit", { id = deal.referral })
 end
 
-local SEEN = { "name", "money", "closing_date", "notes", "state", "visible", "help", "solutions",
-  "sync" }
-
-local function note_edits(self, step, before, after)
-  for _, field in ipairs(SEEN) do
+-- What differs between two looks, as edits; of a solution that comes or goes its parts too.
+local function note_edits(self, step, deal, before, after)
+  local other = self:see(deal, "partner")
+  local function note(field)
     if before[field] ~= after[field] then
-      table.insert(self.edits, { step = step.n, deal = step.deal, side = step.side, field = field,
-        was = before[field], value = after[field] })
+      table.insert(self.edits, { step = step.n, deal = deal.n, side = step.side, field = field,
+        was = before[field], value = after[field], reason = step.reason, make = step.kind == "make",
+        sent = other ~= nil, shared = other ~= nil and other.shared })
     end
+  end
+  for _, field in ipairs(self.seen.fields) do
+    note(field)
+  end
+  local noted = {}
+  for id in ((before.solutions or "") .. " " .. after.solutions):gmatch "%S+" do
+    for _, part in ipairs(noted[id] and {} or self.seen.parts) do
+      note(part .. " " .. id)
+    end
+    noted[id] = true
   end
 end
 
@@ -344,8 +416,19 @@ local function make(self, step)
   deal.n, deal.origin = step.deal, step.origin
   self.deals[step.deal] = deal
   step.side = deal.row and "crm" or "partner"
-  note_edits(self, step, {}, self:see(deal, step.side, after))
+  note_edits(self, step, deal, {}, self:see(deal, step.side, after))
   return true
+end
+
+-- Deals may share their customer: who edits him edits them all.
+local function looks(self, step, deal, place)
+  local out = {}
+  for n, one in pairs(self.deals) do
+    if one == deal or step.act == "phone" or step.act == "street" then
+      out[n] = self:see(one, step.side, place)
+    end
+  end
+  return out
 end
 
 ---Does a step; false and why: the people could not do it where things stand.
@@ -356,16 +439,18 @@ function M:act(step)
     return make(self, step)
   end
   local deal = self.deals[step.deal]
-  local was = deal and self:see(deal, step.side)
-  if not was then
+  local was = deal and looks(self, step, deal)
+  if not was or not was[step.deal] then
     return false, "not there yet"
   end
   local result, problem, before, after = KINDS[step.kind](self, deal, step)
   if result == nil then
     return false, tostring(type(problem) == "table" and problem.text or problem)
   end
-  was = before and self:see(deal, step.side, before) or was
-  note_edits(self, step, was, self:see(deal, step.side, after) or was)
+  was = before and looks(self, step, deal, before) or was
+  for n, now in pairs(looks(self, step, deal, after)) do
+    note_edits(self, step, self.deals[n], was[n] or now, now)
+  end
   return true
 end
 

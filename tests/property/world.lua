@@ -3,8 +3,12 @@
 -- world itself (tests/property/run.c) by the socket "world".
 local course = require "commands.course"
 local draw = require "commands.draw"
+local forms = require "commands.forms"
 local judge = require "commands.judge"
 local people = require "commands.people"
+local seen = require "commands.seen"
+
+local language = { forms = forms, seen = seen }
 
 local M = { help = "the property test's person", where = "here", usage = "cosell world DIR" }
 
@@ -25,8 +29,9 @@ return {
     portal_url = "https://portal.example/referrals/" },
   callbacks = { certificate_hosts = { "127.0.0.1" }, roots = { file = "%DIR%/roots.pem" },
     practice_origin = "%PARTNER%" },
-  settings = { settle = 0, look_wait = 0, delta_seconds = 20, poll_minutes = 10,
-    remove_last_solution = "keep" },
+  columns = { campaign = "stepname" },
+  settings = { settle = %SETTLE%, look_wait = %LOOK_WAIT%, delta_seconds = 20, poll_minutes = 10,
+    remove_last_solution = "keep", duns_field = "accountnumber" },
 }
 ]]
 
@@ -78,15 +83,17 @@ end
 -- ---- Making it ----
 
 local function write_profile(dir, base)
-  local values = { DIR = dir, CRM = base.crm, TOKENS = base.tokens, PARTNER = base.partner }
-  local text = PROFILE:gsub("%%(%u+)%%", values)
+  local values = { DIR = dir, CRM = base.crm, TOKENS = base.tokens, PARTNER = base.partner,
+    SETTLE = host.file.getenv "WORLD_SETTLE" or "0",
+    LOOK_WAIT = host.file.getenv "WORLD_LOOK_WAIT" or "0" }
+  local text = PROFILE:gsub("%%([%u_]+)%%", values)
   assert(host.file.write(dir .. "/profile/profile.lua", text))
 end
 
 -- One deal each way, won, then gone on both sides: so that what is read and compiled at its first
 -- use is, before the world is forked.
 local function warm(way)
-  local all = people.new(way.place)
+  local all = people.new(way.place, language)
   for n, origin in ipairs { "portal", "crm-help" } do
     all:act { n = n, kind = "make", deal = n, origin = origin, value = 500, currency = "EUR",
       solutions = json.array { "SOL-10001-ABC" } }
@@ -108,7 +115,7 @@ local function prepare(dir)
   assert(server:write_profile_env(dir .. "/env"))
   write_profile(dir, server.env.base)
   local way = course.new(place_of(server, dir .. "/cosell.db.sock"),
-    { draw = draw, judge = judge, people = people })
+    { draw = draw, judge = judge, people = people, words = language })
   world("net", CALM)
   world "start"
   repeat

@@ -120,6 +120,27 @@ return function(t)
     t.eq(base.notes, "a long", "what the column cut is the row's own")
   end)
 
+  t.case("a_row_made_earlier_without_a_value_got_it_from_somebody_since", function()
+    local base = agreement.first(deal { intent = "Yes", campaign = "FAIR-1" },
+      deal { notes = json.null, currency = json.null })
+    t.eq({ base.intent, base.campaign, base.notes }, {}, "edits of the row")
+    t.eq(base.currency, "USD", "which the CRM gives by itself")
+  end)
+
+  t.case("what_a_row_beside_the_deals_got_while_we_wrote_is_an_edit", function()
+    local before = { solutions = { { id = "SOL-1", price = "1.00", row = "s1" } },
+      contact = { phone = "1" }, customer = { city = "Kiel" } }
+    local p = plan { crm = deal(before) }
+    local crm = deal { solutions = { { id = "SOL-1", price = "2.00", row = "s1" } },
+      contact = { phone = "2" }, customer = { city = "Kiel" } }
+    t.ok(agreement.solutions(p, crm), "another price")
+    t.eq(crm.solutions[1].price, "1.00", "the price that was agreed on")
+    t.ok(agreement.customer(p, crm), "another phone")
+    t.eq(crm.contact.phone, "1")
+    crm = deal(before)
+    t.ok(not agreement.solutions(p, crm) and not agreement.customer(p, crm), "nothing changed")
+  end)
+
   t.case("what_was_announced_is_told_only_if_its_write_was_taken", function()
     local link = new_link()
     local lines = { "Sent: notes" }
@@ -182,6 +203,16 @@ return function(t)
       { "theirs", "theirs", "Plant" }, "taken, and one edited since")
     t.eq(bases('W/"1"', deal { notes = "theirs" }), { "first", "first", "Plant" },
       "the row did not move on")
+  end)
+
+  t.case("a_set_that_the_row_got_leaves_partner_center_its_own_prices", function()
+    local link = new_link()
+    local kept = { { id = "SOL-1", price = "1.00" } }
+    local there = { { id = "SOL-1", price = "2.00" } }
+    agreement.writing(link, { solutions = kept }, 'W/"1"', {}, deal { solutions = there })
+    local crm_base, partner_base = deal(), deal()
+    agreement.written(link, 'W/"2"', deal { solutions = kept }, crm_base, partner_base)
+    t.eq({ crm_base.solutions[1].price, partner_base.solutions[1].price }, { "1.00", "2.00" })
   end)
 
   t.case("a_referral_that_was_sent_earlier_keeps_what_was_sent_as_its_base", function()

@@ -112,6 +112,32 @@ return function(t)
     end
   end)
 
+  t.case("what_travels_with_a_member_that_both_added_is_the_crms", function()
+    -- its price in the CRM, at Partner Center, and what each side gets
+    local rows = {
+      { "2", "3", partner = "2", conflicts = 1 }, { nil, "3", crm = "3", conflicts = 0 },
+      { "2", nil, partner = "2", conflicts = 0 }, { "2", "2", conflicts = 0 },
+    }
+    for i, row in ipairs(rows) do
+      local function both(price)
+        return { { id = "SOL-1" }, { id = "SOL-2", price = price } }
+      end
+      local p = plan({ solutions = both(row[1]) }, { solutions = both(row[2]) })
+      for _, side in ipairs { "crm", "partner" } do
+        local got = p["to_" .. side].solutions
+        t.eq(got and got[2].price, row[side], i .. " " .. side)
+      end
+      t.eq(#p.conflicts, row.conflicts, i .. " conflicts")
+    end
+  end)
+
+  t.case("a_solution_that_stands_twice_in_the_crm_is_the_first_of_the_two", function()
+    local twice = { { id = "SOL-1" }, { id = "SOL-2", price = "2" }, { id = "SOL-2", price = "7" } }
+    local p = plan({ solutions = twice })
+    t.eq(json.encode(p.to_partner.solutions), '[{"id":"SOL-1"},{"id":"SOL-2","price":"2"}]')
+    t.ok(merge.empty(plan({ solutions = twice }, { solutions = p.to_partner.solutions })))
+  end)
+
   t.case("area_and_play_are_one_value", function()
     local p = plan({ solution_area = "Security", solution_play = "Data Security" },
       { solution_area = "AI", solution_play = "Agents" })
@@ -119,6 +145,10 @@ return function(t)
     t.eq(p.to_partner.solution_play, "Data Security")
     t.eq(p.to_crm.solution_area, nil)
     t.eq(#p.conflicts, 2)
+    p = plan({ solution_area = "Security" }, { solution_play = "Agents" })
+    t.eq(p.to_partner.solution_area, "Security")
+    t.eq(p.to_partner.solution_play, json.null, "not one side's area with the other's play")
+    t.eq(p.to_crm.solution_play, nil)
   end)
 
   t.case("help_or_visibility_that_is_taken_back_is_told_and_set_again", function()

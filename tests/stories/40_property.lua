@@ -3,9 +3,11 @@
 -- killed, and the practice environment's own faults.
 local course = require "commands.property.course"
 local draw = require "commands.property.draw"
+local forms = require "commands.property.forms"
 local judge = require "commands.property.judge"
 local kit = require "commands.kit"
 local people = require "commands.property.people"
+local seen = require "commands.property.seen"
 
 local SCENARIOS, OF_A_STAGE = 100, 10
 local FASTER = 40 -- a scenario's waits, so much shorter
@@ -45,7 +47,11 @@ local function host_of(s)
 end
 
 -- What people look at.
-local LOOKED = { "referral", "crm:opportunity", "crm:msft_microsoftsolution" }
+local LOOKED = { "referral", "crm:opportunity", "crm:msft_microsoftsolution", "crm:account",
+  "crm:contact", "crm:opportunityclose", "crm:lead" }
+local KEYS = { referral = "id", ["crm:opportunity"] = "opportunityid",
+  ["crm:account"] = "accountid", ["crm:contact"] = "contactid",
+  ["crm:lead"] = "leadid" }
 
 -- Collections as they were read, to look at.
 local function snapshot(said, from)
@@ -58,7 +64,7 @@ local function snapshot(said, from)
   end
   function place.row(collection, id)
     for _, row in ipairs(by[collection]) do
-      if (row.id or row.opportunityid) == id then
+      if row[KEYS[collection]] == id then
         return row
       end
     end
@@ -109,7 +115,7 @@ local function beside(place, before)
   function out.rows(collection)
     local rows = {}
     for _, row in ipairs(place.rows(collection)) do
-      if not before[row.id or row.opportunityid] then
+      if not before[row[KEYS[collection] or ""] or ""] then
         rows[#rows + 1] = row
       end
     end
@@ -120,9 +126,9 @@ end
 
 local function there(place)
   local out = {}
-  for _, name in ipairs { "referral", "crm:opportunity" } do
+  for _, name in ipairs { "referral", "crm:opportunity", "crm:lead" } do
     for _, row in ipairs(place.rows(name)) do
-      out[row.id or row.opportunityid] = true
+      out[row[KEYS[name]]] = true
     end
   end
   return out
@@ -143,7 +149,7 @@ end
 local function scenario(s, seed)
   local place, said = place_of(s), {}
   local way = course.new(beside(place, there(place)),
-    { draw = draw, judge = judge, people = people })
+    { draw = draw, judge = judge, people = people, words = { forms = forms, seen = seen } })
   way:rest()
   local good = way:run(lasting(draw.steps(seed)), function(text) said[#said + 1] = text end)
   if not good then
@@ -151,10 +157,15 @@ local function scenario(s, seed)
   end
 end
 
+local function with_campaign(profile)
+  return (profile:gsub("settings = {", 'columns = { campaign = "stepname" },\n  settings = {', 1))
+end
+
 return function(t)
   local commands = host.file.getenv("COSELL_COMMANDS") .. "/property"
   for first = 1, SCENARIOS, OF_A_STAGE do
-    kit.with({ env = { COSELL_COMMANDS = commands } }, function(s)
+    kit.with({ env = { COSELL_COMMANDS = commands }, edit = with_campaign,
+      settings = { duns_field = '"accountnumber"' } }, function(s)
       for seed = first, math.min(first + OF_A_STAGE - 1, SCENARIOS) do
         t.case("property over sockets: seed " .. seed, function() scenario(s, seed) end)
       end

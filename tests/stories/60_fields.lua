@@ -75,6 +75,23 @@ local function chosen_in_portal(t)
   end)
 end
 
+-- The play keeps its name, but it is another row.
+local function play_follows_area(t)
+  kit.started(function(s, id, crm_row)
+    for _, area in ipairs { "Security", "AI Business Solutions" } do
+      set_attributes(s, id, { { type = "CustomerMarketplaceIntent", id = "Yes" },
+        { type = "SolutionArea", id = area }, { type = "SolutionPlay", id = "Data Security" } })
+      s:rest()
+      local now = row(s, crm_row)
+      t.eq(named(s, AREA, now["_" .. AREA .. "_value"]), area, "solution area")
+      local play = s:row("crm:" .. PLAY, now["_" .. PLAY .. "_value"])
+      t.eq(play.msft_name, "Data Security", "solution play")
+      t.eq(named(s, AREA, play["_" .. AREA .. "_value"]), area, "the area of that play")
+    end
+    kit.quiet(t, s)
+  end)
+end
+
 local function arrives_whole(t)
   kit.with({}, function(s)
     s:act("portal-create", { value = 1000, currency = "USD", visible = true,
@@ -154,6 +171,18 @@ local function sent_whole(t)
     t.eq(attribute(s, "SolutionPlay"), "Data Security", "solution play")
     t.eq(r.qualification, "SalesQualified", "qualification")
     t.eq(r.consent.consentToContact, true, "consent to contact")
+    kit.quiet(t, s)
+  end)
+end
+
+-- The program is Partner Center's: what a seller typed there before is taken off.
+local function program_is_theirs(t)
+  kit.with({}, function(s)
+    local id = s:act("create-opportunity",
+      rules.deal { values = { [PROGRAM] = "typed by hand" } }).id
+    s:rest()
+    t.eq(ours(s).referralProgram, nil, "at Partner Center")
+    t.eq(row(s, id)[PROGRAM], nil, "in the CRM")
     kit.quiet(t, s)
   end)
 end
@@ -335,11 +364,13 @@ return function(t)
   local cases = {
     { "item 45: intent, stage, area, play, role and program come from the portal",
       chosen_in_portal },
+    { "item 45: a play that stands under two areas follows its area", play_follows_area },
     { "item 55: a deal arrives with all co-sell fields filled", arrives_whole },
     { "item 46: words that nobody knows hold nothing else up", unknown_words },
     { "item 48: intent, stage, area, play and role go to Partner Center", chosen_in_crm },
     { "item 46: a new deal goes with campaign, size, DUNS number, area and play", sent_whole },
     { "item 46: a Services co-sell needs role, area and play", services },
+    { "item 45: the referral program is Partner Center's own", program_is_theirs },
     { "item 46: a profile's own areas, plays and roles, with the API's names", own_taxonomy },
     { "item 37: price and quantity of a solution travel both ways", prices },
     { "item 41: visibility and help that are taken back are set again, and it is said",
