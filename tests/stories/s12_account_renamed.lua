@@ -58,7 +58,7 @@ end
 -- Every deal is looked at, for a reason that is worth no write.
 local function look_at_all(s)
   for _, r in ipairs(kit.referrals(s)) do
-    s:act("set-raw", { id = r.id, path = "salesStage", value = '"Seen"' })
+    s:act("set-raw", { id = r.id, path = "details/novelty", value = '"seen"' })
   end
 end
 

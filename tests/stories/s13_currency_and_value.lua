@@ -70,7 +70,10 @@ local function one_side(t)
 end
 
 local function locked(t)
-  kit.started(function(s, deal, row)
+  kit.with({ refused = "a currency that quotes hold" }, function(s)
+    local deal = s:act("portal-create", { value = 1000, currency = "USD" }).id
+    s:rest()
+    local row = kit.opportunity(s).id
     s:act("lock-currency", { id = row })
     s:act("edit", { id = deal, currency = "EUR", value = 900, notes = "the rest travels" })
     s:rest()

@@ -172,9 +172,11 @@ static void shapes(void)
 		CHECK_STR(round_trip("\"\""), "\"\"");
 	}
 	CASE ("json_nul_and_half_a_surrogate_pair_become_a_replacement_character") {
-		CHECK_STR(round_trip("\"a\\u0000b\""), "\"a\xef\xbf\xbd" "b\"");
+		CHECK_STR(round_trip("\"a\\u0000b\""), "\"a\xef\xbf\xbd"
+						       "b\"");
 		CHECK_STR(round_trip("\"\\ud800\""), "\"\xef\xbf\xbd\"");
-		CHECK_STR(round_trip("[\"\\ud83d\\u0041\",1]"), "[\"\xef\xbf\xbd" "A\",1]");
+		CHECK_STR(round_trip("[\"\\ud83d\\u0041\",1]"), "[\"\xef\xbf\xbd"
+								"A\",1]");
 		CHECK_STR(round_trip("\"\\udc00\\ud800\\ud83d\\ude00\""),
 			  "\"\xef\xbf\xbd\xef\xbf\xbd\xf0\x9f\x98\x80\"");
 		CHECK_STR(round_trip("{\"\\ude00\":\"\\u0001A\\ud800\"}"),
