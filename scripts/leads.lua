@@ -103,6 +103,8 @@ end
 -- ---- Coming in ----
 
 local MONEY = { estimatedamount = "value", estimatedclosedate = "closing_date" }
+local NOT_CARRIED = { "intent", "partner_role", "solution_area", "solution_play", "stage",
+  "campaign", "solutions" }
 local MONEY_NAMES = { "value", "currency", "closing_date" }
 
 local function values_of(deal, known, meta, lines)
@@ -229,11 +231,9 @@ function M.arrive(turn, deal)
     ok, err = dynamics.changes { { op = "create", table = TABLE, id = link.intent.crm.row,
       values = values } }
   end
-  if not ok and err.kind == "conflict" then -- did an earlier run make it?
-    ok = dynamics.get(TABLE, link.intent.crm.row, { meta.id })
-    if ok then
-      return keep_earlier(turn, link.intent.crm.row, deal)
-    end
+  if not ok and err.kind == "conflict" and -- did an earlier run make it?
+    dynamics.get(TABLE, link.intent.crm.row, { meta.id }) then
+    return keep_earlier(turn, link.intent.crm.row, deal)
   end
   if not ok then
     return nil, err
@@ -291,6 +291,9 @@ local function become(turn, opportunity, line)
   local base = { state = "new", name = there.name, notes = there.notes }
   for _, name in ipairs(crm.value and MONEY_NAMES or {}) do
     crm[name], base[name] = there[name], there[name]
+  end
+  for _, name in ipairs(NOT_CARRIED) do
+    crm[name] = nil -- what the opportunity has of them, a seller has given it since
   end
   links.forget_row(was) -- not before the other is on record: its row is nobody else's meanwhile
   ok, err = agreement.keep(link, crm, base)

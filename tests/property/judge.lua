@@ -108,10 +108,22 @@ local function taken_back(edits, edit, before)
   return false
 end
 
+-- Whether what an edit changed of an area and its play stands there: the other may be newer.
+local function stands(edit, now)
+  for _, part in ipairs { "^(.-) / ", " / (.*)$" } do
+    local value = edit.value:match(part)
+    if value ~= (edit.was or ""):match(part) and value ~= now:match(part) then
+      return false
+    end
+  end
+  return true
+end
+
 local function edit_kept(all, i, crm, partner, conflicts)
   local edit = all.edits[i]
   local field, value = edit.field, edit.value
-  if crm[field] == value and partner[field] == value then
+  if crm[field] == value and partner[field] == value or
+    field == "area" and stands(edit, crm.area) and stands(edit, partner.area) then
     return true
   elseif replaced(all.edits, edit, i + 1) or taken_back(all.edits, edit, i - 1) or
     listed(conflicts[field], field, value or "") then

@@ -55,7 +55,8 @@ local function find(self, deal)
     end
   elseif not deal.row then
     for _, row in ipairs(self.place.rows "crm:opportunity") do
-      if given(row.msft_microsoftpartnercenterreferralidentifier) == deal.referral then
+      local of_lead = deal.gone and deal.lead and row._originatingleadid_value == deal.lead
+      if given(row.msft_microsoftpartnercenterreferralidentifier) == deal.referral or of_lead then
         deal.row = row.opportunityid
       end
     end

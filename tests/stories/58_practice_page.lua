@@ -34,7 +34,7 @@ local SEEN = {
   { "export COSELL_PROFILE=~/practice" },
   { "cosell status", "7 linked, 9 found", exit = 0 },
   { "cosell sim show", "20 deals, " },
-  { "cosell sync --all --apply", "9 on both sides, not adopted by this state" },
+  { "cosell sync --all --apply", "9  on both sides, not adopted by this state" },
   { 'cosell sim act portal create name="New press line" value=48000 currency=EUR',
     '"New press line": made in the portal' },
   { 'cosell sim show "new press line"', "yes ✔  open  48,000 EUR  active  48,000 EUR" },
