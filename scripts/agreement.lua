@@ -183,6 +183,9 @@ function M.settle(link, plan, crm, partner, written)
   crm.state = plan.half_way or crm.state
   for name in pairs(plan.stays.crm) do
     crm[name] = plan.crm_base[name]
+    if fields.by_name[name].kind == "set" then -- what came of a member that is to go is not agreed
+      partner[name] = plan.partner_base[name]
+    end
   end
   for name in pairs(plan.stays.partner) do
     partner[name] = plan.partner_base[name]

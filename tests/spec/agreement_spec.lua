@@ -66,6 +66,16 @@ return function(t)
     t.eq(partner.name, "Plant", "Partner Center's")
   end)
 
+  t.case("while_a_set_is_held_back_what_the_other_side_did_to_it_is_not_agreed", function()
+    local link, before = new_link(), { { id = "SOL-1", quantity = "1.00" } }
+    local p = plan { stays = { crm = { solutions = true }, partner = {} },
+      crm_base = deal { solutions = before }, partner_base = deal { solutions = before } }
+    agreement.settle(link, p, deal { solutions = {} },
+      deal { solutions = { { id = "SOL-1", quantity = "5.00" } } }, false)
+    local crm, partner = agreement.bases(link)
+    t.eq({ crm.solutions, partner.solutions }, { before, before })
+  end)
+
   t.case("a_read_only_notice_waits_for_a_write_of_the_row", function()
     local link = new_link()
     local before, after = { name = "A" }, { name = "B" }
