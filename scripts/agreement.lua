@@ -77,7 +77,8 @@ function M.first(crm, deal)
     local made, is = deal[name], crm[name]
     local cut = type(made) == "string" and type(is) == "string" and made:sub(1, #is) == is
     local own = cut or made == nil and name == "currency" -- the CRM gives a row one by itself
-    if field.to_crm == "update" and field.kind ~= "state" and not own then
+    local given = field.to_crm == "update" or name == "contact" and made ~= nil
+    if given and field.kind ~= "state" and not own then
       base[name] = made
     else
       base[name] = is

@@ -349,7 +349,9 @@ local function crm_customer(account, facts)
   }, not country and found or nil
 end
 
-local function crm_contact(contact)
+---A contact's row, or the values that one is made of, as a canonical person.
+---@param contact table|nil
+function M.crm_contact(contact)
   if not contact then
     return nil
   end
@@ -420,7 +422,8 @@ function M.from_crm(row, facts)
   local deal = M.crm_columns(row, facts)
   deal.solutions = M.crm_solutions(row, facts)
   deal.customer, deal.no_country = crm_customer(given(row.parentaccountid), facts)
-  deal.contact, deal.team = crm_contact(given(row.parentcontactid)), crm_team(given(row.owninguser))
+  deal.contact = M.crm_contact(given(row.parentcontactid))
+  deal.team = crm_team(given(row.owninguser))
   return deal
 end
 

@@ -57,6 +57,7 @@ local function customer_changes(changes, deal, found, intent, known)
     changes[#changes + 1] = { op = "create", table = "account", id = account, values = values }
   end
   local contact = found.contact and found.contact.contactid
+  local person = canonical.crm_contact(found.contact)
   if not contact and deal.contact then
     contact = id_for("contact", { account, found.match.contact }, intent.clashes)
     local values, err = details.answer("contact.create", deal, {}, nil, found.lines)
@@ -66,8 +67,9 @@ local function customer_changes(changes, deal, found, intent, known)
     values.ownerid = values.ownerid or found.owner
     values.parentcustomerid = { table = "account", id = account }
     changes[#changes + 1] = { op = "create", table = "contact", id = contact, values = values }
+    person = canonical.crm_contact(values)
   end
-  return { account = account, contact = contact }
+  return { account = account, contact = contact, person = person }
 end
 
 local function row_values(deal, found, customer, lines, known)
@@ -138,6 +140,8 @@ local function create_changes(deal, found, intent, known)
   if not customer then
     return nil, err
   end
+  intent.deal = canonical.base(deal)
+  intent.deal.contact = customer.person -- as the CRM has him, or is about to
   local children = {}
   rows.solution_changes(children, intent.row, deal.solutions, {}, known)
   table.insert(lines, 1, say("created", { link = deal.link or deal.id }))
@@ -278,7 +282,6 @@ function M.create(turn, deal, held)
     return nil, lines
   end
   local row
-  intent.deal = canonical.base(deal)
   row, err = make(turn, intent, changes)
   if not row then
     return nil, err

@@ -50,11 +50,12 @@ local function filter_of(meta, alternative)
   return #parts > 0 and table.concat(parts, " and ") or nil
 end
 
--- What is read of a hit, besides the columns that the mapping names: `pick` looks at it.
+-- What is read of a hit, besides the columns that the mapping names: `pick` looks at it, and of a
+-- contact the whole person, who is part of what was agreed on.
 local SELECT = {
   account = { "accountid", "name", "address1_city", "address1_postalcode", "createdon" },
   contact = { "contactid", "parentcustomerid", "firstname", "lastname", "emailaddress1",
-    "createdon" },
+    "telephone1", "mobilephone", "jobtitle", "createdon" },
 }
 
 local function select_of(kind, known)
