@@ -175,6 +175,19 @@ function M.ours_alone(plan, partner)
   return partner
 end
 
+-- A field that is held back goes with its group (rule 5); the state is never held back.
+local function with_groups(names)
+  local out = {}
+  for _, group in ipairs(fields.groups) do
+    for _, held in ipairs(group.rows) do
+      for _, field in ipairs(names[held.name] and group.rows or {}) do
+        out[field.name] = field.group ~= "state" or names[field.name]
+      end
+    end
+  end
+  return out
+end
+
 ---The end of a turn: what is held back keeps its old base, so that it is still a change next time.
 ---@param plan Plan
 ---@param crm table  canonical, as it is now
@@ -182,13 +195,13 @@ end
 ---@param written boolean  the row was written: notices that wait for a write have been given
 function M.settle(link, plan, crm, partner, written)
   crm.state = plan.half_way or crm.state
-  for name in pairs(plan.stays.crm) do
+  for name in pairs(with_groups(plan.stays.crm)) do
     crm[name] = plan.crm_base[name]
     if fields.by_name[name].kind == "set" then -- what came of a member that is to go is not agreed
       partner[name] = plan.partner_base[name]
     end
   end
-  for name in pairs(plan.stays.partner) do
+  for name in pairs(with_groups(plan.stays.partner)) do
     partner[name] = plan.partner_base[name]
   end
   for _, item in ipairs(plan.told) do

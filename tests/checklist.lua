@@ -33,11 +33,12 @@ local function read(folder)
   return out
 end
 
----The cases whose names begin so.
+---The cases whose names begin so; those of a spec have its name in front.
 local function beginning(cases, text)
   local out = {}
   for _, case in ipairs(cases) do
-    if case.name:sub(1, #text) == text then
+    local bare = case.name:gsub("^[%w_]+_spec: ", "")
+    if case.name:sub(1, #text) == text or bare:sub(1, #text) == text then
       out[#out + 1] = case
     end
   end

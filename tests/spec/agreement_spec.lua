@@ -66,6 +66,18 @@ return function(t)
     t.eq(partner.name, "Plant", "Partner Center's")
   end)
 
+  t.case("what_is_held_back_keeps_its_group", function()
+    local link = new_link()
+    local old = { solution_area = "AI", solution_play = "Data Security" }
+    local p = plan { stays = { crm = { solution_play = true }, partner = {} },
+      crm_base = deal(old), partner_base = deal(old) }
+    agreement.settle(link, p, deal { solution_area = "Security", solution_play = "Data Security" },
+      deal { solution_area = "Security" }, false)
+    local crm, partner = agreement.bases(link)
+    t.eq({ crm.solution_area, crm.solution_play }, { "AI", "Data Security" }, "still a change")
+    t.eq({ partner.solution_area, partner.solution_play }, { "Security", nil })
+  end)
+
   t.case("while_a_set_is_held_back_what_the_other_side_did_to_it_is_not_agreed", function()
     local link, before = new_link(), { { id = "SOL-1", quantity = "1.00" } }
     local p = plan { stays = { crm = { solutions = true }, partner = {} },
