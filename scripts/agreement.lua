@@ -264,6 +264,12 @@ function M.writing(link, values, tag, conflicts, partner)
   return links.edit(link.id, function(doc) doc.writing = link.writing end)
 end
 
+---The CRM has refused for certain what was on record: the row's values are its own.
+function M.unwritten(link)
+  link.writing = nil
+  return links.edit(link.id, function(doc) doc.writing = nil end)
+end
+
 -- A word of the referral's state and the row's word it became; a text that the column cut, unless
 -- that is what stood there before.
 local function took(field, is, wanted, was)

@@ -92,6 +92,9 @@ local function write_crm(turn, plan, lines)
       agreement.ours_alone(plan, turns.partner_now(turn)))
   end
   local crm, err = helper.update(turn, change, lines)
+  if err and err.untaken then
+    agreement.unwritten(turn.link)
+  end
   if crm or err.code ~= CURRENCY_LOCKED or not plan.to_crm.currency then
     return crm, err
   end

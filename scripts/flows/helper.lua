@@ -78,6 +78,7 @@ local function send(turn, changes)
   end
   local done, changed, shown = dynamics.changes(changes, { rows.read_of(link.crm.id, known) })
   if not done then
+    changed.untaken = changed.kind == "conflict" -- its tag refused the set whole
     return nil, changed
   end
   local row, err = rows.shown(shown)

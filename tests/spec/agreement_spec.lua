@@ -66,6 +66,20 @@ return function(t)
     t.eq(partner.name, "Plant", "Partner Center's")
   end)
 
+  t.case("what_the_crm_refused_is_a_sellers_edit_even_if_it_is_the_same_word", function()
+    local function base_after(refused)
+      local link = new_link()
+      agreement.writing(link, { notes = "the same" }, "tag-1", {})
+      if refused then
+        agreement.unwritten(link)
+      end
+      local crm_base, partner_base = deal(), deal()
+      agreement.written(link, "tag-2", deal { notes = "the same" }, crm_base, partner_base)
+      return crm_base.notes
+    end
+    t.eq({ base_after(false), base_after(true) }, { "the same", "first" })
+  end)
+
   t.case("what_is_held_back_keeps_its_group", function()
     local link = new_link()
     local old = { solution_area = "AI", solution_play = "Data Security" }
