@@ -98,7 +98,8 @@ local REFUSES = { [400] = true, [403] = true, [405] = true }
 -- A CRM may refuse every change of a closed row.  What the seller was to be told is no reason to
 -- try for ever: it stands in the audit history and on the lists, and the turn goes on.
 local function untold(turn, change, lines, err)
-  local only_told = next(change.to_crm) == nil and not change.move
+  local only_told = next(change.to_crm) == nil and next(change.extra or {}) == nil and
+    not change.move
   if turn.row.statecode == 0 or not only_told or not REFUSES[err.status] then
     return nil, err
   end
