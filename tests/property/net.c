@@ -74,6 +74,7 @@ static struct net_faults faults;
 static LIST_HEAD(, http_server) servers;
 static LIST_HEAD(, web_call) calls;
 static int next_port = 20000;
+static long copies;
 static int64_t kill_in;
 
 void net_begin(uint64_t seed)
@@ -239,10 +240,16 @@ static void handle(void *arg)
 	c->server->handler(c->server->ctx, c);
 }
 
+long net_copies(void)
+{
+	return copies;
+}
+
 /* One that was doubled on its way: nobody waits for its answer. */
 static void on_echo(void *arg)
 {
 	struct web_call *c = arg;
+	copies--;
 	struct http_server *s = server_at(c->url);
 	if (s) {
 		trace("net again %s %s", c->method, c->url);
@@ -261,6 +268,7 @@ static void echo(const struct web_call *c)
 	copy->owner = c->owner;
 	buf_add(&copy->body, c->body.data ? c->body.data : "", c->body.len);
 	LIST_INSERT_HEAD(&calls, copy, link);
+	copies++;
 	copy->arrive = loop_timer_new(wire, on_echo, copy);
 	loop_timer_set(copy->arrive, moment(faults.late_ms));
 }

@@ -122,7 +122,8 @@ static void on_word(void *ctx, struct wire_call *c, const char *command, const c
 	else if (strcmp(command, "calm") == 0)
 		disarm();
 	char said[64];
-	int n = snprintf(said, sizeof(said), "%s %ld", host_ready() ? "up" : "down", kills);
+	int n = snprintf(said, sizeof(said), "%s %ld %ld", host_ready() ? "up" : "down", kills,
+			 net_copies());
 	wire_out(c, said, (size_t)n);
 	wire_exit(c, 0);
 	free(arg);

@@ -50,6 +50,7 @@ struct net_faults {
 };
 void net_begin(uint64_t seed);
 void net_faults_set(const struct net_faults *f);
+long net_copies(void); /* callbacks that were doubled, and whose second is still on its way */
 /* The verbs of one side; its requests suffer the faults of a host, or of callbacks. */
 struct world net_world(struct loop *l, struct dice *d, bool host);
 /* A killed loop's listeners are gone, and of its requests under way some arrive. */

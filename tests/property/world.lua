@@ -64,11 +64,16 @@ local function row(collection, id)
   return body and (collection == "referral" and body.r or body)
 end
 
+-- Deliveries under way: those that the service waits for, and seconds of doubled ones.
+local function pending(server)
+  return (server.partner.hooks:pending()) + tonumber(world("look"):match "%d+$")
+end
+
 local function place_of(server, socket)
   return {
     act = function(name, args) return server:act(name, args) end, rows = rows, row = row,
     host = function(command, arg) return ask(socket, command, arg) end,
-    pending = function() return (server.partner.hooks:pending()) end,
+    pending = function() return pending(server) end,
     writes = function() return server.writes end,
     kill = function(words) world("kill", words) end,
     net = function(words) world("net", words) end,
