@@ -45,24 +45,6 @@ function M:referrals(place)
   return ours, theirs
 end
 
--- A deal's other half, once it is there: the referral that names the row, or the row that names it.
-local function find(self, deal)
-  if not deal.referral then
-    for _, r in ipairs((self:referrals())) do
-      if given(r.externalReferenceId) == deal.row then
-        deal.referral, deal.engagement = r.id, r.engagementId
-      end
-    end
-  elseif not deal.row then
-    for _, row in ipairs(self.place.rows "crm:opportunity") do
-      local of_lead = deal.gone and deal.lead and row._originatingleadid_value == deal.lead
-      if given(row.msft_microsoftpartnercenterreferralidentifier) == deal.referral or of_lead then
-        deal.row = row.opportunityid
-      end
-    end
-  end
-end
-
 -- The lead of a deal, once it is there; it stays when it has become an opportunity.
 local function find_lead(self, deal, place)
   for _, row in ipairs(deal.origin == "lead" and place.rows "crm:lead" or {}) do
@@ -72,6 +54,25 @@ local function find_lead(self, deal, place)
     end
   end
   return nil
+end
+
+-- A deal's other half, once it is there: the referral that names the row, or the row that names it.
+local function find(self, deal)
+  if not deal.referral then
+    for _, r in ipairs((self:referrals())) do
+      if given(r.externalReferenceId) == deal.row then
+        deal.referral, deal.engagement = r.id, r.engagementId
+      end
+    end
+  elseif not deal.row then
+    find_lead(self, deal, self.place)
+    for _, row in ipairs(self.place.rows "crm:opportunity") do
+      local of_lead = deal.gone and deal.lead and row._originatingleadid_value == deal.lead
+      if given(row.msft_microsoftpartnercenterreferralidentifier) == deal.referral or of_lead then
+        deal.row = row.opportunityid
+      end
+    end
+  end
 end
 
 ---What a side shows of a deal; nil: it is not there (yet).
