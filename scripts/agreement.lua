@@ -197,7 +197,7 @@ function M.settle(link, plan, crm, partner, written)
   crm.state = plan.half_way or crm.state
   for name in pairs(with_groups(plan.stays.crm)) do
     crm[name] = plan.crm_base[name]
-    if fields.by_name[name].kind == "set" then -- what came of a member that is to go is not agreed
+    if fields.at(name).kind == "set" then -- what came of a member that is to go is not agreed
       partner[name] = plan.partner_base[name]
     end
   end
@@ -292,7 +292,7 @@ function M.written(link, tag, crm, crm_base, partner_base)
   end
   for name, value in pairs(writing.values) do
     local wanted = canonical.given(value)
-    if took(fields.by_name[name], crm[name], wanted, crm_base[name]) then
+    if took(fields.at(name), crm[name], wanted, crm_base[name]) then
       crm_base[name], partner_base[name] = crm[name], (writing.sets or {})[name] or wanted
     end
   end
@@ -358,7 +358,7 @@ function M.list_written(link, tag, crm)
   end
   for _, c in ipairs(writing.conflicts) do
     local wanted = canonical.given(writing.values[c.field])
-    if took(fields.by_name[c.field], crm[c.field], wanted, c.crm) then
+    if took(fields.at(c.field), crm[c.field], wanted, c.crm) then
       M.list(link, { c })
     end
   end

@@ -75,7 +75,7 @@ end
 function M.conflicts(conflicts)
   local out = {}
   for _, c in ipairs(conflicts) do
-    local field = fields.by_name[c.field]
+    local field = fields.at(c.field)
     local key = c.kept == "partner" and "conflict-partner" or
       c.kept == "resolve" and "conflict-resolve" or "conflict-crm"
     out[#out + 1] = say(key, { field = say.label(c.field), crm = shown(field, c.crm),

@@ -158,8 +158,8 @@ local function synchronise(turn)
     return agreement.settle(turn.link, plan, plan.crm, plan.partner, false)
   end
   -- as text, since the mapping may change what is sent
-  local write = json.encode { plan.to_crm, plan.to_partner, plan.told, plan.held, plan.heard,
-    plan.extra }
+  local write = json.encode { canonical.said(plan.to_crm), canonical.said(plan.to_partner),
+    plan.told, plan.held, plan.heard, plan.extra }
   local times = brakes.circles(turn.link, write)
   if times then
     return freeze(turn, times)

@@ -4,9 +4,11 @@
 local choices = require "choices"
 local dynamics = require "dynamics"
 local fields = require "fields"
+local forms = require "forms"
 local lists = require "lists"
 local selection = require "selection"
 local marks = require "marks"
+local more_fields = require "more_fields"
 local say = require "say"
 local text = require "text"
 
@@ -246,11 +248,16 @@ local function deal_value_of(describe)
     currency = d.currency or "row", custom = d.read == true }
 end
 
--- The contract takes it; nothing asks for it yet, and silence would be a lie.
-local function warn_of_unused(describe)
-  if #(describe.fields or {}) > 0 then
-    host.log("warn", "details.lua: `fields` has no effect in this version")
+-- What the mapping says of the field table, and the labels of the columns that it adds.
+local function learn_fields(self, meta)
+  local list, labels, err = self.describe.fields or {}, {}, nil
+  if #list > 0 then
+    labels, err = dynamics.labels("opportunity")
   end
+  if not labels then
+    return nil, err
+  end
+  return more_fields.learn(list, meta, self, labels)
 end
 
 -- Its language, and its currency where amounts are in it; a user who may not read it reads English.
@@ -275,7 +282,6 @@ local function build()
   if not describe then
     return nil, err
   end
-  warn_of_unused(describe)
   local self = setmetatable({ describe = describe, table = "opportunity" }, Facts)
   for name in pairs(Facts) do
     if name ~= "__index" then
@@ -300,6 +306,10 @@ local function build()
   self.meta, self.metas, self.key = meta, metas, meta.id
   self.offset_minutes = text.zone_minutes(host.profile.settings.time_zone)
   local ok
+  ok, err = learn_fields(self, meta)
+  if not ok then
+    return nil, err
+  end
   ok, err = check_columns(self, meta)
   if not ok then
     return nil, err
@@ -373,27 +383,15 @@ function M.forget()
   cached = nil
 end
 
----Whether a column's range has room for an amount, and the column for its fraction.
----@param column table|nil  of the table's definition
----@param amount string|nil  canonical
-function M.fits(column, amount)
-  local n = tonumber(amount)
-  local function limit(name)
-    return column and tonumber(tostring(column[name]))
-  end
-  local whole = n == nil or column == nil or column.type ~= "Integer" or n % 1 == 0
-  return whole and (not n or n >= (limit "least" or n) and n <= (limit "most" or n))
-end
-
 ---Whether the row has room for a deal value; its definition is read again if it has none.
 ---(suspends)
 ---@param value string|nil  canonical
 function M.has_room(facts, value)
   local column = facts.deal_value.write
-  if not M.fits(facts.meta.columns[column], value) and dynamics.forget(facts.table) then
+  if not forms.fits(facts.meta.columns[column], value) and dynamics.forget(facts.table) then
     facts.meta = dynamics.table(facts.table) or facts.meta
   end
-  return M.fits(facts.meta.columns[column], value)
+  return forms.fits(facts.meta.columns[column], value)
 end
 
 ---A currency of the CRM by its code, read again once if it is not known.  (suspends)

@@ -23,6 +23,11 @@
 --   optional  a CRM may lack the column: then the field does not travel
 --   theirs    it is read from Microsoft's copy
 --   parts     of a record or of a set's members
+--   own       bookkeeping of ours: it follows whatever the direction of the deals
+--   more      a mapping added it: the definition of its column (more_fields.lua)
+--
+-- A mapping may add rows, and say otherwise where and how some of these travel (`fields` of
+-- details.lua); M.use does it, once a generation.
 local M = {}
 
 ---@class Part
@@ -52,6 +57,8 @@ local M = {}
 ---@field optional boolean|nil
 ---@field theirs boolean|nil
 ---@field parts Part[]|nil
+---@field own boolean|nil
+---@field more table|nil
 
 local ATTRIBUTES = "/details/requirements/additionalRequirements/attributes"
 
@@ -165,14 +172,14 @@ M.rows = {
     conflict = "crm" },
   { name = "id", kind = "code", label = "referral identifier", crm = "identifier",
     place = "opportunity.msft_microsoftpartnercenterreferralidentifier", path = "/id",
-    to_crm = "update", to_partner = false, conflict = "partner" },
+    to_crm = "update", to_partner = false, conflict = "partner", own = true },
   { name = "link", kind = "text", label = "referral link", crm = "link",
     place = "opportunity.msft_microsoftpartnercenterreferrallink", path = "of the id",
-    to_crm = "update", to_partner = false, conflict = "partner" },
+    to_crm = "update", to_partner = false, conflict = "partner", own = true },
   { name = "microsoft_id", kind = "code", label = "Microsoft CRM identifier",
     crm = "microsoft_id", place = "opportunity.msft_microsoftcrmidentifier",
     path = "/trackingInfo/microsoftMsxId", to_crm = "update", to_partner = false,
-    conflict = "partner", theirs = true },
+    conflict = "partner", theirs = true, own = true },
   { name = "microsoft_state", kind = "code", label = "Microsoft's state", place = "the audit text",
     path = "/status of Microsoft's referral", to_crm = false, to_partner = false, theirs = true },
   { name = "customer", kind = "record", label = "customer and address", to_crm = "create",
@@ -191,23 +198,146 @@ M.rows = {
     to_partner = "create", by = "create", default = "SalesQualified" },
 }
 
-M.by_name = {}
-for _, row in ipairs(M.rows) do
-  M.by_name[row.name] = row
+-- Where else a referral holds what people may fill in; nothing here reads these by itself.
+local ELSEWHERE = {
+  ["/favorite"] = "flag", ["/details/customerRequestedContact"] = "flag",
+  ["/dealSensitivity"] = "text", ["/details/customerAction"] = "text",
+  ["/details/incentiveLevel"] = "text",
+}
+
+local shipped = table.move(M.rows, 1, #M.rows, 1, {})
+
+-- ---- The rows by name and by group ----
+
+-- Sets of names that are asked for often: what a test picks of the rows.
+local TESTS = {
+  travels = function(row) return row.to_crm == "update" or row.to_partner == "update" end,
+  -- of these what the row of the CRM says by itself
+  column = function(row)
+    return row.name == "state" or row.crm and (row.to_crm == "update" or row.to_partner == "update")
+  end,
+  -- what our referral says without Microsoft's copy
+  ours = function(row) return row.path ~= nil and not row.theirs end,
+}
+
+M.by_name, M.groups, M.sets, M.added = {}, {}, {}, {}
+
+local function clear(t)
+  for key in pairs(t) do
+    t[key] = nil
+  end
 end
 
--- The merge walks groups in this order; a field without a group is a group of its own.
-M.groups = {}
-do
+-- The merge walks groups in the order of the rows; a field without a group is one of its own.
+local function index()
+  clear(M.by_name)
+  clear(M.groups)
+  clear(M.added)
   local seen = {}
   for _, row in ipairs(M.rows) do
     local key = row.group or row.name
+    M.by_name[row.name] = row
+    M.added[#M.added + 1] = row.more and row
     if not seen[key] then
       seen[key] = { name = key, rows = {} }
       M.groups[#M.groups + 1] = seen[key]
     end
     table.insert(seen[key].rows, row)
   end
+  for name, test in pairs(TESTS) do
+    M.sets[name] = {}
+    for _, row in ipairs(M.rows) do
+      M.sets[name][row.name] = test(row) or nil
+    end
+  end
+end
+index()
+
+---A field by its name; one that a mapping had added, and that is on record still, is a text.
+---@param name string
+---@return Field
+function M.at(name)
+  return M.by_name[name] or { name = name, kind = "text", label = name }
+end
+
+-- ---- What a mapping says of the table ----
+
+-- A value of one column, which a mapping may let travel otherwise.
+local function may_change(row)
+  return row.crm ~= nil and row.conflict ~= nil and row.conflict ~= "rise" and not row.own
+end
+
+local function with_path(path, attribute)
+  for _, row in ipairs(shipped) do
+    if row.path == path and row.attribute == attribute then
+      return row
+    end
+  end
+  return nil
+end
+
+local function named(name)
+  for _, row in ipairs(shipped) do
+    if row.name == name then
+      return row
+    end
+  end
+  return nil
+end
+
+---The place that a row of `fields` in a mapping names: "details.customerAction", "notes",
+---"attributes.Region".
+---@param referral string
+---@return { row: Field|nil, path: string, attribute: string|nil, kind: string|nil }|nil  row: the
+---  shipped field that stands there; kind: what alone may stand there
+function M.place(referral)
+  local dotted = "/" .. referral:gsub("%.", "/")
+  local attribute = dotted:match("^/attributes/(%w+)$") or
+    dotted:match("^" .. ATTRIBUTES .. "/(%w+)$")
+  local path = attribute and ATTRIBUTES or dotted
+  local row = named(referral) or with_path(path, attribute)
+  if row then
+    return may_change(row) and { row = row, path = row.path, attribute = row.attribute } or nil
+  elseif attribute then
+    return { path = path, attribute = attribute, kind = "text" }
+  end
+  return ELSEWHERE[path] and { path = path, kind = ELSEWHERE[path] } or nil
+end
+
+---The names of all places that `fields` of a mapping may use, but for attributes of other types.
+---@return string[]
+function M.place_names()
+  local out = {}
+  for _, row in ipairs(shipped) do
+    out[#out + 1] = may_change(row) and row.name or nil
+  end
+  for path in pairs(ELSEWHERE) do
+    out[#out + 1] = path:sub(2):gsub("/", ".")
+  end
+  table.sort(out)
+  return out
+end
+
+---The table as a mapping wants it; without rows as it is shipped.
+---@param changed table<string, table>  name -> what of a shipped row is otherwise
+---@param added Field[]
+function M.use(changed, added)
+  clear(M.rows)
+  for i, row in ipairs(shipped) do
+    M.rows[i] = row
+    local otherwise = changed[row.group or row.name]
+    if otherwise then
+      local copy = {}
+      for _, from in ipairs { row, otherwise } do
+        for key, value in pairs(from) do
+          copy[key] = value
+        end
+      end
+      M.rows[i] = copy
+    end
+  end
+  table.move(added, 1, #added, #M.rows + 1, M.rows)
+  index()
 end
 
 -- Help: label in the CRM, code at Partner Center ("Manage co-sell opportunities").

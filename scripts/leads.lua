@@ -11,7 +11,6 @@ local clocks = require "clocks"
 local cuts = require "cuts"
 local details = require "flows.details"
 local dynamics = require "dynamics"
-local facts = require "facts"
 local helper = require "flows.helper"
 local links = require "links"
 local outward = require "flows.dynamics_to_partner_center"
@@ -132,7 +131,7 @@ local function values_of(deal, known, meta, lines)
     for column, name in pairs(MONEY) do
       values[column] = meta.columns[column] and deal[name] or nil
     end
-    if not facts.fits(meta.columns.estimatedamount, deal.value) then
+    if not canonical.fits(meta.columns.estimatedamount, deal.value) then
       values.estimatedamount = nil -- it comes with the opportunity
     end
     values.estimatedclosedate = not withhold.too_early(deal.closing_date) and

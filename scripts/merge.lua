@@ -212,13 +212,21 @@ local function merge_state(plan, crm, partner, crm_base, partner_base)
 end
 
 local RESOLVED = "both changed: `resolve` of details.lua says"
+local TABLE, NEWEST = "both changed: the field table says", "both changed: the later one counts"
+
+-- Who was changed last, as far as the two services' clocks and whole records tell.
+local function newest(crm, partner)
+  return (partner.changed_ms or 0) > (crm.changed_ms or 0) and "partner" or "crm"
+end
 
 -- -> the side that wins, and why; or "resolve", why, and the value that both get
 local function winner(group, resolve, crm, partner, crm_base, partner_base)
   local field = group.rows[1]
   local value = resolve and resolve(field, crm, partner, crm_base, partner_base)
-  if value == nil then
-    return field.conflict or "crm", "both changed: the field table says"
+  if value == nil and field.conflict == "newest" then
+    return newest(crm, partner), NEWEST
+  elseif value == nil then
+    return field.conflict or "crm", TABLE
   elseif canonical.same(field, value, partner[field.name]) then
     return "partner", RESOLVED
   elseif canonical.same(field, value, crm[field.name]) then
@@ -285,9 +293,9 @@ local function merge_group(plan, group, crm, partner, crm_base, partner_base, re
     return both_ways_set(plan, first, crm, partner, crm_base, partner_base)
   elseif first.conflict == "rise" then
     return rise(plan, group, crm, partner, crm_base)
-  elseif first.to_partner == false or first.to_crm == false then
+  elseif first.to_partner ~= "update" or first.to_crm ~= "update" then
     -- owned by one side: the other is put right whatever it says (rule 8)
-    local own = first.to_partner == false and partner or crm
+    local own = first.to_partner ~= "update" and partner or crm
     return one_way(plan, group, own, own == crm and partner or crm,
       own == crm and "the CRM's own" or "Partner Center's own")
   end
@@ -344,7 +352,7 @@ end
 ---@param orders table<string, any>  field -> canonical value
 function M.order(plan, orders)
   for name, value in pairs(orders) do
-    local field, wanted = fields.by_name[name], canonical.given(value)
+    local field, wanted = fields.at(name), canonical.given(value)
     plan.to_crm[name], plan.to_partner[name] = nil, nil
     if field.to_crm == "update" and not canonical.same(field, plan.crm[name], wanted) then
       send(plan, "to_crm", field, wanted, "a person decided")

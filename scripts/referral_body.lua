@@ -3,6 +3,7 @@
 local canonical = require "canonical"
 local choices = require "choices"
 local fields = require "fields"
+local more_fields = require "more_fields"
 
 local M = {}
 
@@ -79,8 +80,13 @@ function M.attributes(deal, known, there)
     end
   end
   for _, field in ipairs(fields.rows) do
-    local id = field.attribute and
-      choices.to_partner(known.choices, field.name, canonical.given(deal[field.name]))
+    local value = field.attribute and canonical.given(deal[field.name])
+    local id
+    if field.attribute and field.more then
+      id = value ~= nil and more_fields.wire(field, value) or nil
+    elseif field.attribute then
+      id = choices.to_partner(known.choices, field.name, value or nil)
+    end
     if id then
       out[#out + 1] = { type = field.attribute, id = id }
     end
@@ -114,7 +120,7 @@ end
 ---@param known table  facts
 function M.ours(d, known)
   local shared, consent = d.help ~= nil, fields.by_name.consent.default
-  return {
+  local body = {
     name = d.name, externalReferenceId = d.crm_id, campaignId = d.campaign,
     salesStage = d.stage and choices.to_partner(known.choices, "stage", d.stage),
     type = shared and "Shared" or "Independent",
@@ -130,6 +136,8 @@ function M.ours(d, known)
     },
     target = profile_targets(d.solutions),
   }
+  more_fields.fill(body, d)
+  return body
 end
 
 ---Microsoft's copy of the same deal, in an engagement.

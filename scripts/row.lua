@@ -7,6 +7,7 @@ local canonical = require "canonical"
 local choices = require "choices"
 local facts = require "facts"
 local fields = require "fields"
+local more_fields = require "more_fields"
 local say = require "say"
 
 local M = {}
@@ -21,7 +22,7 @@ end
 ---@param name string  of the field
 ---@return any value, integer|nil max
 function M.cut(name, value, known)
-  local column = known.meta.columns[known.columns[fields.by_name[name].crm] or ""]
+  local column = known.meta.columns[known.columns[fields.at(name).crm] or ""]
   local max = column and column.max
   return max and type(value) == "string" and audit.cut(value, max) or value, max
 end
@@ -77,7 +78,10 @@ end
 function M.columns(values, known, row)
   local out, area = {}, area_of(values, row, known)
   for name, value in pairs(values) do
-    if COLUMN[name] then
+    local field = fields.at(name)
+    if field.more then
+      out[field.crm] = more_fields.to_crm(field, value)
+    elseif COLUMN[name] then
       COLUMN[name](out, value, known, area)
     end
   end

@@ -39,7 +39,7 @@ end
 ---@return string
 function M.label(name, part)
   local key = part and "part-" .. part or "field-" .. name
-  return current[key] or english[key] or fields.by_name[name].label
+  return current[key] or english[key] or fields.at(name).label
 end
 
 ---A word of ours that sellers read: of a state, of a kind of help; another one stays as it is.

@@ -17,6 +17,15 @@ M.shown = { "name", "value", "currency", "closing_date", "notes", "state", "help
 
 M.names = { crm = "CRM", partner = "Partner Center" }
 
+-- With those that the mapping added.
+local function names()
+  local out = table.move(M.shown, 1, #M.shown, 1, {})
+  for i, field in ipairs(fields.added) do
+    out[#M.shown + i] = field.name
+  end
+  return out
+end
+
 ---A canonical value as one line.
 ---@param field Field|nil
 ---@param value any
@@ -41,7 +50,7 @@ end
 -- Of a canonical deal, what is shown and printed as JSON: no persons.
 local function shown(deal)
   local out = {}
-  for _, name in ipairs(M.shown) do
+  for _, name in ipairs(names()) do
     out[name] = deal[name]
   end
   out.id, out.link, out.crm_id, out.reason = deal.id, deal.link, deal.crm_id, deal.reason
@@ -126,7 +135,7 @@ end
 ---@return Compared[]
 function M.compare(sides)
   local out = {}
-  for _, name in ipairs(M.shown) do
+  for _, name in ipairs(names()) do
     local field, held = fields.by_name[name], false
     local one = { name = name, label = field.label, differs = differs(field, sides), was = {} }
     for side in pairs(M.names) do

@@ -98,12 +98,6 @@ local SOLUTIONS = { solutions = true }
 
 local only_crm = {} -- row -> its finding; one that is lost is listed twice
 
--- What a row is compared by, read with facts.compare_expand: all that can still be sent.
-local ROW = {}
-for _, field in ipairs(fields.rows) do
-  ROW[field.name] = (field.to_crm == "update" or field.to_partner == "update") or nil
-end
-
 -- A known tag proves the row, but not the rows of its solutions.
 local function row_differing(link, row, known)
   local now = { solutions = canonical.crm_solutions(row, known) }
@@ -113,7 +107,7 @@ local function row_differing(link, row, known)
   for name, value in pairs(canonical.crm_columns(row, known)) do
     now[name] = value
   end
-  return differing(link, "crm", now, ROW)
+  return differing(link, "crm", now, fields.sets.travels)
 end
 
 local function crm_row(s, row, known)
@@ -154,12 +148,6 @@ local function crm_row(s, row, known)
   end
 end
 
--- What the referral of ours says without Microsoft's copy.
-local OURS = {}
-for _, field in ipairs(fields.rows) do
-  OURS[field.name] = field.path ~= nil and not field.theirs or nil
-end
-
 local function partner_row(s, referral, known)
   if not (text.is_guid(referral.id) and text.is_guid(referral.engagementId)) then
     return
@@ -189,7 +177,8 @@ local function partner_row(s, referral, known)
     return
   end
   local names = ours and
-    differing(link, "partner", canonical.from_partner(referral, nil, known), OURS) or
+    differing(link, "partner", canonical.from_partner(referral, nil, known),
+      fields.sets.ours) or
     json.array { "microsoft_state" }
   if #names > 0 then
     note_difference(s, id, "differs", names)

@@ -6,13 +6,13 @@ local canonical = require "canonical"
 local choices = require "choices"
 local facts = require "facts"
 local fields = require "fields"
+local more_fields = require "more_fields"
 local rows = require "row"
 local state = require "state"
 
 local M = {}
 
 local MOST_SOLUTIONS = 50 -- of a referral
-local FIRST_DAY = "1753-01-01" -- of the CRM's calendar
 
 -- One row a cause: the field, when it is bad, the key of what is told.
 local BAD = {
@@ -48,7 +48,7 @@ local function fitting(item, there, known, held)
     out[name] = value
   end
   for _, part in ipairs { "price", "quantity" } do
-    if s[part] and not facts.fits(s.columns[s[part]], item[part]) then
+    if s[part] and not canonical.fits(s.columns[s[part]], item[part]) then
       out[part] = there and there[part]
       held[#held + 1] = { field = "solutions", part = part, key = "no-room-part",
         holes = { value = item[part], id = item.id } }
@@ -186,14 +186,14 @@ end
 ---@param date any|nil  canonical
 ---@return Told|nil
 function M.too_early(date)
-  if canonical.given(date) and date < FIRST_DAY then
+  if canonical.given(date) and date < canonical.first_day then
     return { field = "closing_date", key = "too-early", holes = { date = date } }
   end
   return nil
 end
 
----Choices for which the CRM has no option and no row; where it has not even the column they do not
----travel, and nothing is said.
+---Choices for which the CRM has no option and no row, and what a column that the mapping added has
+---no room for; where it has not even the column they do not travel, and nothing is said.
 ---@param values table<string, any>  canonical
 ---@param crm table|nil  the row's side, canonical
 ---@return Told[]
@@ -206,6 +206,9 @@ function M.unknown_choices(values, crm, known)
       out[#out + 1] = { field = name, key = name == "help" and "no-help" or "no-choice",
         holes = { value = value } }
     end
+  end
+  for _, field in ipairs(fields.added) do
+    out[#out + 1] = more_fields.unfit(field, canonical.given(values[field.name]))
   end
   return out
 end
@@ -241,10 +244,14 @@ local function hold_emptied(plan, held)
   end
 end
 
+local CUT = { microsoft_id = true, program = true, campaign = true }
+
 -- Texts that Partner Center writes are cut at their columns; one that stands there so is no change.
 local function cut_texts(plan, known, held)
-  for _, name in ipairs { "microsoft_id", "program", "campaign" } do
-    local value = plan.to_crm[name]
+  for _, field in ipairs(fields.rows) do
+    local cuts = CUT[field.name] or field.more and field.kind == "text"
+    local name = cuts and field.name
+    local value = name and plan.to_crm[name]
     local cut, max = rows.cut(name, value, known)
     if cut ~= value and cut == plan.crm[name] then
       plan.to_crm[name] = nil
@@ -344,15 +351,12 @@ function M.sharing(plan, wait)
   return true
 end
 
--- Bookkeeping of ours: it follows whatever the direction of the deals.
-local OWN = { id = true, link = true, microsoft_id = true }
-
 ---A direction that is switched off (a flow, or the setting `inbound`): changes wait for it.
 ---@param side "crm"|"partner"  that is not written
 function M.direction(plan, side)
   local target, other = "to_" .. side, side == "crm" and "partner" or "crm"
   for name in pairs(plan[target]) do
-    if not OWN[name] then
+    if not fields.at(name).own then
       plan[target][name] = nil
       plan.stays[other][name] = true
       plan.waits = true

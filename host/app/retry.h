@@ -19,4 +19,7 @@ struct retry {
  * off. */
 struct retry retry_judge(const struct job *j, const struct err *e, uint32_t dice);
 
+/* Whether other scripts, or another mapping or profile, may do what these could not. */
+bool retry_anew(enum err_kind kind);
+
 #endif

@@ -160,6 +160,8 @@ static bool settle_bad(struct sched *s, const struct job *j, const struct err *w
 	struct retry v = retry_judge(j, why, dice(s));
 	if (!v.bury)
 		return queue_again(s->env.queue, j->id, now(s) + v.wait_ms, v.count, why, e);
+	if (retry_anew(why->kind) && j->generation != s->generation) /* it has begun meanwhile */
+		return queue_again(s->env.queue, j->id, now(s), false, why, e);
 	say_bad(j, why);
 	if (is_tick(j)) /* it never dies: it would never tick again */
 		return queue_again(s->env.queue, j->id, now(s) + TICK_AGAIN_MS, false, why, e);

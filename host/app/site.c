@@ -10,6 +10,7 @@
 
 #include "app/control.h"
 #include "app/endpoints.h"
+#include "app/retry.h"
 #include "app/sched.h"
 #include "base/log.h"
 #include "script/reload.h"
@@ -130,14 +131,15 @@ static bool number_of(struct site *s, struct generation *g, struct err *e)
 /* Dead letters of other scripts get one more try. */
 static bool revive(struct site *s, int generation, struct err *e)
 {
-	static const enum err_kind kinds[] = {ERR_SCRIPT, ERR_DATA, ERR_CONFIG};
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+	for (int kind = ERR_NONE; kind < ERR_KINDS; kind++) {
 		int64_t n = 0;
-		if (!queue_revive(s->queue, 0, kinds[i], generation, &n, e))
+		if (!retry_anew((enum err_kind)kind))
+			continue;
+		if (!queue_revive(s->queue, 0, (enum err_kind)kind, generation, &n, e))
 			return false;
 		if (n > 0)
 			log_info("generation %d: %lld dead letters (%s) are tried again",
-				 generation, (long long)n, err_kind_name(kinds[i]));
+				 generation, (long long)n, err_kind_name((enum err_kind)kind));
 	}
 	return true;
 }

@@ -35,8 +35,8 @@ M.of = conflicts_of
 ---@param with_name boolean
 ---@return string[]
 function M.lines(cmd, c, with_name)
-  local field = fields.by_name[c.field]
-  local label = field and field.label or c.field
+  local field = fields.at(c.field)
+  local label = field.label
   local number = ("%4d  "):format(c.number)
   local title = number .. (with_name and c.name .. ": " or "") .. label .. ", " ..
     table_text.ago(c.at_ms)
@@ -120,7 +120,7 @@ local function settle(cmd, as_json, verb, side, number)
   end
   local labels = {}
   for i = #notes, 1, -1 do
-    labels[#labels + 1] = fields.by_name[notes[i].doc.field].label
+    labels[#labels + 1] = fields.at(notes[i].doc.field).label
   end
   local what = table.concat(labels, " and ")
   local line = verb == "drop" and ("%s: what stands stays"):format(what) or

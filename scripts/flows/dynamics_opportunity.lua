@@ -20,13 +20,6 @@ local EXPIRED, UNTRACKED, FORBIDDEN = "0x80044352", "0x80072491", "0x80040220"
 local OVERLAP_MS = 2 * 60 * 1000
 local MORE_MS = 3000 -- a reading of many pages is counted before its deals are worked off
 
--- What a row says by itself of the fields that travel.
-local OWN = { state = true }
-for _, field in ipairs(fields.rows) do
-  local travels = field.to_crm == "update" or field.to_partner == "update"
-  OWN[field.name] = OWN[field.name] or field.crm and travels or nil
-end
-
 -- A row that somebody touched where nothing travels is no change; who asks the mapping, or waits
 -- for anything to change, is always looked at.
 local function is_change(link, row, known)
@@ -37,7 +30,8 @@ local function is_change(link, row, known)
     on ~= (link.state ~= "suspended") then
     return on or link.state ~= "suspended"
   end
-  local names = agreement.differs(link, "crm", canonical.crm_columns(row, known), OWN)
+  local names = agreement.differs(link, "crm", canonical.crm_columns(row, known),
+    fields.sets.column)
   return on and (names == nil or #names > 0)
 end
 

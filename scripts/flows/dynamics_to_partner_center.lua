@@ -6,6 +6,7 @@ local canonical = require "canonical"
 local choices = require "choices"
 local create_referral = require "flows.create_referral"
 local fields = require "fields"
+local more_fields = require "more_fields"
 local partner_center = require "partner_center"
 local referral_body = require "referral_body"
 
@@ -71,6 +72,8 @@ local function operations(plan, ours, known)
       local wire = WIRE[field.name]
       if field.attribute then -- one list for all of them
         value, listed = attributes_of(plan, ours, known), true
+      elseif field.more then
+        value = more_fields.wire(field, value)
       elseif wire and (value ~= json.null or field.name == "stage") then
         value = wire(value, plan, ours, known)
       end

@@ -18,6 +18,26 @@ return function(t)
     end
   end)
 
+  t.case("price_is_one_text_in_any_two_currencies", function()
+    local rows = { { 1098, 0, "1098.00" }, { "1098.0", 2, "1098.00" }, { "460.40", 3, "460.40" },
+      { "460.4", 0, "460.40" }, { "1.255", 3, "1.255" }, { "1.2500", 4, "1.25" },
+      { "1.255", 2, "1.26" } }
+    for _, row in ipairs(rows) do
+      t.eq(canonical.price(row[1], row[2]), row[3], tostring(row[1]))
+    end
+    t.eq(canonical.price(json.null, 2), nil)
+  end)
+
+  t.case("what_is_said_of_members_leaves_out_what_a_service_adds", function()
+    local function said(tag)
+      return json.encode(canonical.said { notes = "x", name = json.null, solutions = {
+        { id = "SOL-1", price = "1.00", row = tag, tag = tag } } })
+    end
+    t.eq(said "W/1", said "W/2", "a tag is no difference")
+    t.ok(said "W/1" ~= json.encode(canonical.said { notes = "x", name = json.null, solutions = {
+      { id = "SOL-1", price = "2.00", row = "W/1", tag = "W/1" } } }), "a price is one")
+  end)
+
   t.case("amount_of_no_number_is_nil", function()
     for _, value in ipairs { "", "abc", "1,5", "1e5", json.null, "--1" } do
       t.eq(canonical.amount(value, 2), nil, tostring(value))

@@ -2,6 +2,7 @@
 -- amounts to the last digit.
 local canonical = require "canonical"
 local facts = require "facts"
+local forms = require "forms"
 local referral_body = require "referral_body"
 local rows = require "row"
 local withhold = require "withhold"
@@ -90,7 +91,7 @@ return function(t)
     t.case("item 76: " .. case[1], function()
       local currency, has_room = facts.currency, facts.has_room
       facts.currency = function(k, code) return k.currencies.by_code[code] end
-      facts.has_room = function(k, value) return facts.fits(k.meta.columns.v, value) end
+      facts.has_room = function(k, value) return forms.fits(k.meta.columns.v, value) end
       local ok, err = pcall(held, t, case)
       facts.currency, facts.has_room = currency, has_room
       if not ok then

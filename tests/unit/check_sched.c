@@ -93,6 +93,7 @@ static const char script[] =
 	"function J.raises() mark('raised', 'x') error('boom') end\n"
 	"function J.big() mark('big', ('x'):rep(4000000)) end\n"
 	"function J.waits() pause() mark('waited', 'x') end\n"
+	"function J.late() pause() error('boom') end\n"
 	"function M.job(a) return J[a.kind](a.payload, a.meta) end\n"
 	"return M\n";
 
@@ -275,6 +276,23 @@ static void check_outcomes(void)
 		struct seen s = look_at(r, id);
 		CHECK(s.job.dead && s.job.why == ERR_SCRIPT && s.job.generation == 3);
 		CHECK(marked(r, "raised", NULL));
+		rig_free(r);
+	}
+	CASE ("sched_what_an_old_generation_could_not_do_is_the_new_ones_to_try") {
+		struct rig *r = rig_new();
+		struct err e;
+		int64_t id = put(r, "late");
+		CHECK(round_once(r));
+		CHECK(sched_use(r->sched, r->vm, r->ts, 4, 4, &e));
+		task_wake(pause_ticket, discard, NULL);
+		CHECK(round_once(r));
+		struct seen s = look_at(r, id);
+		CHECK(s.there && !s.job.dead && s.job.attempt == 0 && s.job.due_ms == wall);
+		CHECK(round_once(r));
+		task_wake(pause_ticket, discard, NULL);
+		CHECK(round_once(r));
+		s = look_at(r, id);
+		CHECK(s.job.dead && s.job.generation == 4);
 		rig_free(r);
 	}
 	CASE ("sched_tick_is_there_once_and_comes_again_when_done") {
