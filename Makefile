@@ -46,8 +46,8 @@ STORE := backup copy db docs json_text links migrations private_file queue queue
 	state_file stmt trouble vault
 REMOTE := answer gate inbox oauth oauth_wire remote remote_set remote_url verify verify_url
 SCRIPT := api api_child api_control api_crypto api_docs api_file api_host api_http api_kit api_rows \
-	api_serve api_sheet api_store commands files generation json json_lex json_value json_write mapper \
-	mapper_frame profile reload task ticks vm vm_err vm_libs
+	api_serve api_sheet api_store api_watch commands files generation json json_lex json_value \
+	json_write mapper mapper_frame profile reload task ticks vm vm_err vm_libs
 APP := app back cli control endpoints here process record refusals retry sched site
 MAPPER := files lock main
 

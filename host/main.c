@@ -36,6 +36,7 @@
  *   api_file       host.file: files, for those too
  *   api_child      host.child: programs that they start
  *   api_sheet      host.sheet: tables that people keep in files
+ *   api_watch      host.watch: a command hears of changes below a folder
  *   api_crypto     host.crypto: digests, keys, certificates
  *   api_rows       rows as Lua values, for api_store and api_docs
  *   api_kit        help for functions that Lua calls, for all of them

@@ -127,14 +127,18 @@ function M.solutions(plan, crm)
   return true
 end
 
----The row's customer is a row of its own as well: what changed of him while we wrote is an edit.
+---The row's customer is a row of its own as well: what changed of him while we wrote is an edit,
+---unless we wrote there too.
 ---@param plan Plan
 ---@param crm table  canonical, as read after the write; its customer becomes the one agreed on
 ---@return boolean  somebody edited him meanwhile
 function M.customer(plan, crm)
-  local edited = false
+  local edited, ours = false, {}
+  for _, change in ipairs(plan.carried or {}) do
+    ours[change.table == "account" and "customer" or change.table] = true
+  end
   for _, name in ipairs { "customer", "contact" } do
-    if not canonical.same(fields.by_name[name], plan.crm[name], crm[name]) then
+    if not ours[name] and not canonical.same(fields.by_name[name], plan.crm[name], crm[name]) then
       edited, crm[name] = true, plan.crm[name]
     end
   end

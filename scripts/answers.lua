@@ -1,5 +1,5 @@
---- The mapping process's answers: loads the profile's files over the defaults, asks their
--- functions, and holds every answer to the contract (contract.lua).
+--- The mapping process's answers: asks the functions of the profile's files (mapping_files.lua) or
+-- the defaults', and holds every answer to the contract (contract.lua).
 -- Owns the loaded files.  It must never trust a mapping: what it answers is checked before it
 -- leaves, and what it changes (v, d, crm) was made for this one question.
 --
@@ -11,22 +11,14 @@
 --   place() -> "file:line: " of the mapping's function that asks for something, or ""
 
 local contract = require "contract"
+local kind_of = require("contract_checks").kind_of
+local fixtures = require "fixtures"
 local mapping_env = require "mapping_env"
-local schema_lines = require "schema_lines"
-local settings = require "settings"
-local text = require "text"
+local mapping_files = require "mapping_files"
 
 local M = {}
 
-local FILES = { "details", "country", "deal_value", "taxonomy" }
 local MARKS = { ok = "✔ ", failed = "✖ ", place = "front" }
-
--- A setting and a file that say the same thing: both may, if they agree.
-local DOUBLES = {
-  { setting = "deal_value_field", file = "deal_value", keys = { "field", "read", "write" } },
-  { setting = "deal_value_currency_field", file = "deal_value", keys = { "currency" } },
-  { setting = "country_field", file = "country", keys = { "field" } },
-}
 
 ---@class Answers
 local Answers = {}
@@ -48,52 +40,11 @@ local function broken(message, ...)
   error({ kind = "data", text = message:format(...) })
 end
 
--- What a raised value says; it may be anything.
-local function said(raised)
-  if type(raised) == "string" then return raised end
-  local words = type(raised) == "table" and rawget(raised, "text")
-  return type(words) == "string" and words or ("raised a %s without a text"):format(type(raised))
-end
-
--- "mappings/x/details.lua:3: text" -> the parts
-local function place_of(message)
-  local file, line, rest = message:match("^(.-%.lua):(%d+): (.*)$")
-  return file, math.tointeger(tonumber(line)), rest or message
-end
-
 function Answers:env()
   return mapping_env.new {
     settings = self.settings, country = self.countries, log = self.files.log,
     today = function() return self.today end, place = self.files.place,
   }
-end
-
--- The table that a file returns; {} if there is no such file or if it is broken.
-function Answers:load(role, file)
-  local source, name = self.files.text(role)
-  if not source then return {} end
-  local lines
-  local function report(key, problem)
-    lines = lines or schema_lines.of(source)
-    local near = key
-    while near and not lines[near] do near = near:match("^(.*)%.[^.]*$") end
-    local what = key and ("%s: %s"):format(key, problem) or problem
-    self.problems[#self.problems + 1] = { file = name, line = near and lines[near], text = what }
-  end
-  local function fail(message)
-    local at, line, rest = place_of(message)
-    self.problems[#self.problems + 1] = { file = at or name, line = line, text = rest }
-    return {}
-  end
-  local chunk, message = self.files.compile(role, self:env())
-  if not chunk then return fail(message) end
-  local ok, value = pcall(chunk)
-  if not ok then return fail(said(value)) end
-  local copy, problem = contract.plain(value)
-  if problem then return fail(problem) end
-  local before = #self.problems
-  contract.check_file(file, copy, report)
-  return #self.problems == before and copy or {}
 end
 
 local function at(t, place)
@@ -105,41 +56,12 @@ local function at(t, place)
   return value
 end
 
--- What is named in the settings and in a file must be the same thing.
-function Answers:check_doubles()
-  for _, double in ipairs(DOUBLES) do
-    local given, default = self.settings[double.setting], nil
-    for _, row in ipairs(settings.rows) do
-      if row.name == double.setting then default = row.default end
-    end
-    for _, key in ipairs(double.keys) do
-      local value = self.own[double.file][key]
-      if given ~= nil and given ~= default and value ~= nil and value ~= given then
-        self:double(double, key)
-      end
-    end
-  end
-  if self.settings.display_check_mark == false and self.own.details.marks then
-    self:double({ setting = "display_check_mark", file = "details" }, "marks")
-  end
-end
-
-function Answers:double(double, key)
-  local source, name = self.files.text(double.file)
-  self.problems[#self.problems + 1] = { file = name, line = schema_lines.of(source)[key],
-    text = ("%s: the setting %s says otherwise; name it in one place"):format(key, double.setting) }
-end
-
 -- Loads all files once; with the first question that needs them.  A load that is cut short (its
 -- time is up, there is no memory) is none: the next question begins anew.
 function Answers:ready()
   if self.is_ready then return end
-  self.problems, self.own, self.default = {}, {}, {}
-  for _, file in ipairs(FILES) do
-    self.default[file] = self:load("default." .. file, file)
-    self.own[file] = self:load(file, file)
-  end
-  self:check_doubles()
+  local set = mapping_files.load(self.files, function() return self:env() end, self.settings)
+  self.own, self.default, self.problems = set.own, set.default, set.problems
   self.is_ready = true
   self.files.loaded()
 end
@@ -147,9 +69,7 @@ end
 function Answers:need()
   self:ready()
   local problem = self.problems[1]
-  if problem then
-    broken("%s%s: %s", problem.file, problem.line and ":" .. problem.line or "", problem.text)
-  end
+  if problem then broken("%s", mapping_files.sentence(problem)) end
 end
 
 -- A copy of an answer, held to its check; the error names the function's place.
@@ -235,7 +155,6 @@ function Answers:pick(place, q)
   return nil
 end
 
-
 function Answers:columns()
   local out = {}
   for _, name in ipairs(contract.tables) do
@@ -283,17 +202,17 @@ function Answers:country()
     custom = own.to_code ~= nil or own.from_code ~= nil }
 end
 
-local OPTIONAL = { "should_sync", "arrives_as", "owner", "close_reason", "resolve", "also" }
-
+-- Which places somebody answers, so that the flows need not ask in vain; the picks by table too.
 function Answers:has()
   local has = { pick = {} }
-  for _, place in ipairs(OPTIONAL) do has[place] = self:find("details", place) ~= nil end
+  for _, row in pairs(contract.calls) do
+    if row.file == "details" then has[row.place] = self:find("details", row.place) ~= nil end
+  end
   for _, name in ipairs { "account", "contact" } do
-    has.pick[name] = self:find("details", name .. ".pick") ~= nil
+    has.pick[name] = has[name .. ".pick"]
   end
   return has
 end
-
 
 local QUESTIONS = {}
 
@@ -312,7 +231,7 @@ function QUESTIONS.profile(self)
   local value = chunk()
   if type(value) ~= "table" then
     local _, name = self.files.text("profile")
-    error({ kind = "config", text = name .. ": must return a table, not a " .. type(value) })
+    error({ kind = "config", text = name .. ": must return a table, not " .. kind_of(value) })
   end
   return value
 end
@@ -329,12 +248,6 @@ QUESTIONS["contact.match"] = function(self, q) return self:match("contact.match"
 QUESTIONS["account.pick"] = function(self, q) return self:pick("account.pick", q) end
 QUESTIONS["contact.pick"] = function(self, q) return self:pick("contact.pick", q) end
 
-for _, place in ipairs(contract.places) do
-  if place.kind == "both" then
-    QUESTIONS[place.place] = function(self, q) return self:fill(place.place, q) end
-  end
-end
-
 function QUESTIONS.should_sync(self, q)
   local given, row = self:find("details", "should_sync")
   if not given then return { sync = true } end
@@ -343,28 +256,8 @@ function QUESTIONS.should_sync(self, q)
   return { sync = sync, reason = not sync and reason ~= nil and tostring(reason) or nil }
 end
 
-function QUESTIONS.arrives_as(self, q) return { as = self:ask("details", "arrives_as", q.d) } end
-function QUESTIONS.owner(self, q) return { owner = self:ask("details", "owner", q.d) } end
-
-function QUESTIONS.close_reason(self, q)
-  return { reason = self:ask("details", "close_reason", q.crm) }
-end
-
-function QUESTIONS.resolve(self, q)
-  return { value = self:ask("details", "resolve", q.field, q.crm, q.partner, q.crm_base,
-    q.partner_base) }
-end
-
 function QUESTIONS.also(self, q)
   return { rows = json.array(self:ask("details", "also", q.d, q.crm) or {}) }
-end
-
-QUESTIONS["country.to_code"] = function(self, q)
-  return { code = self:ask("country", "to_code", q.value) }
-end
-
-QUESTIONS["country.from_code"] = function(self, q)
-  return { value = self:ask("country", "from_code", q.code) }
 end
 
 local function is_zero(value)
@@ -386,85 +279,79 @@ QUESTIONS["deal_value.read"] = function(self, q)
   return { value = value }
 end
 
-local FREE = { hello = true, settings = true, profile = true, check = true } -- need no files
-
-
-local WRAPPED = { ["account.match"] = "alternatives", ["contact.match"] = "alternatives",
-  ["account.pick"] = "index", ["contact.pick"] = "index", arrives_as = "as", owner = "owner",
-  close_reason = "reason", resolve = "value", also = "rows", ["country.to_code"] = "code",
-  ["country.from_code"] = "value", ["deal_value.read"] = "value" }
-
--- What `expect` is compared with: the answer itself, without the member it travels in.
-local function bare(call, answer)
-  local member = WRAPPED[call] or (answer.v and "v")
-  if member then return answer[member] end
-  return answer
-end
-
--- The first place where two values differ, or nil.
-local function difference(got, want, path)
-  if type(got) ~= "table" or type(want) ~= "table" then
-    if got == want then return nil end
-    return path == "" and "the answer" or path
-  end
-  local keys = {}
-  for key in pairs(got) do keys[key] = true end
-  for key in pairs(want) do keys[key] = true end
-  for key in pairs(keys) do
-    local found = difference(got[key], want[key], (path == "" and "" or path .. ".") .. key)
-    if found then return found end
-  end
-  return nil
-end
-
-local function shown(value)
-  if value == nil then return "nil" end
-  return text.bound(json.encode(value) or tostring(value), 120)
-end
-
-local function below(value, path)
-  for name in path:gmatch("[^.]+") do
-    if type(value) ~= "table" then return nil end
-    value = value[name] == nil and value[math.tointeger(tonumber(name))] or value[name]
-  end
-  return value
-end
-
--- Runs one fixture -> problem text or nil.  A fixture's data are invented, so they may be shown.
-function Answers:run_fixture(fixture)
-  local q, err = json.decode(fixture.text)
-  if not q then return err.text end
-  if type(q) ~= "table" or not QUESTIONS[q.call] or FREE[q.call] then
-    return "`call` must name a question of the contract"
-  end
-  local want, asked = q.expect, q.call
-  q.expect = nil
-  local before = self.today
-  local ok, answer = pcall(self.answer_one, self, q)
-  self.today = before
-  if not ok then return said(answer) end
-  if want == json.null then want = nil end
-  local got = bare(asked, answer)
-  local where = difference(got, want, "")
-  if not where then return nil end
-  if where == "the answer" then
-    return ("%s: got %s, want %s"):format(asked, shown(got), shown(want))
-  end
-  return ("%s: at %s: got %s, want %s"):format(asked, where, shown(below(got, where)),
-    shown(below(want, where)))
-end
-
-function QUESTIONS.check(self)
-  self:ready()
-  local problems = json.array {}
-  for _, problem in ipairs(self.problems) do problems[#problems + 1] = problem end
-  for _, fixture in ipairs(#problems == 0 and self.files.fixtures() or {}) do
-    local problem = self:run_fixture(fixture)
-    if problem then
-      problems[#problems + 1] = { file = fixture.file, key = fixture.name, text = problem }
+-- What is asked alike: create and update; other functions by the arguments that the contract names.
+for call, row in pairs(contract.calls) do
+  if row.kind == "both" then
+    QUESTIONS[call] = function(self, q) return self:fill(row.place, q) end
+  elseif not QUESTIONS[call] then
+    QUESTIONS[call] = function(self, q)
+      local given = {}
+      for i, name in ipairs(row.args) do given[i] = q[name] end
+      return { [row.member] = self:ask(row.file, row.place, table.unpack(given, 1, #row.args)) }
     end
   end
-  return { problems = problems }
+end
+
+-- need no files that are whole
+local FREE = { hello = true, settings = true, profile = true, check = true, outline = true }
+
+function Answers:run_fixture(fixture)
+  local before = self.today
+  local result = fixtures.run(fixture, function(q)
+    local ok, answer = pcall(self.answer_one, self, q)
+    return ok, ok and answer or mapping_files.said(answer)
+  end)
+  self.today = before
+  return result
+end
+
+-- A host asks this before it takes a mapping over.
+function QUESTIONS.check(self)
+  self:ready()
+  local problems = json.array(table.move(self.problems, 1, #self.problems, 1, {}))
+  local all = self.files.fixtures()
+  for _, fixture in ipairs(#problems == 0 and all or {}) do
+    local result = self:run_fixture(fixture)
+    if not result.ok then problems[#problems + 1] = fixtures.as_problem(result) end
+  end
+  return { problems = problems, fixtures = #all }
+end
+
+-- Which places of a file the administrator answers, and which of them by a function.
+function Answers:places(file, name)
+  local out = { name = name, places = json.array {}, functions = json.array {} }
+  for _, row in ipairs(contract.places) do
+    local theirs = row.file == file and row.place ~= "api"
+    local given = at(theirs and self.own[file] or {}, row.place)
+    if given ~= nil then
+      out.places[#out.places + 1] = row.place
+      out.functions[#out.functions + 1] = type(given) == "function" and row.call or nil
+    end
+  end
+  return out
+end
+
+-- What an author asks: what is wrong, what the files answer, which fixtures there are.
+function QUESTIONS.outline(self)
+  self:ready()
+  local out = { problems = json.array(self.problems), files = {}, fixtures = json.array {} }
+  for _, fixture in ipairs(self.files.fixtures()) do
+    out.fixtures[#out.fixtures + 1] = { name = fixture.name, file = fixture.file }
+  end
+  for file in pairs(self.own) do
+    local _, name = self.files.text(file)
+    out.files[file] = name and self:places(file, name) or nil
+  end
+  out.describe = #out.problems == 0 and QUESTIONS.describe(self) or nil
+  return out
+end
+
+-- One fixture by its name: each has the whole deadline for itself.
+function QUESTIONS.fixture(self, q)
+  for _, fixture in ipairs(self.files.fixtures()) do
+    if fixture.name == q.name then return self:run_fixture(fixture) end
+  end
+  return broken("there is no fixture `%s`", tostring(q.name))
 end
 
 -- An empty column is nil for a mapping, not a value that counts as true.

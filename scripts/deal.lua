@@ -10,6 +10,7 @@ local canonical = require "canonical"
 local clocks = require "clocks"
 local create_referral = require "flows.create_referral"
 local decide = require "decide"
+local details = require "flows.details"
 local facts = require "facts"
 local fields = require "fields"
 local flow_table = require "flow_table"
@@ -86,7 +87,7 @@ end
 
 local function write_crm(turn, plan, lines)
   local change = { to_crm = plan.to_crm, move = plan.crm_move, extra = plan.extra,
-    reason = plan.partner.reason }
+    carried = plan.carried, reason = plan.partner.reason }
   if next(plan.to_crm) then
     agreement.writing(turn.link, plan.to_crm, turn.tag, plan.conflicts,
       agreement.ours_alone(plan, turns.partner_now(turn)))
@@ -159,7 +160,7 @@ local function synchronise(turn)
   end
   -- as text, since the mapping may change what is sent
   local write = json.encode { canonical.said(plan.to_crm), canonical.said(plan.to_partner),
-    plan.told, plan.held, plan.heard, plan.extra }
+    plan.told, plan.held, plan.heard, plan.extra, plan.carried }
   local times = brakes.circles(turn.link, write)
   if times then
     return freeze(turn, times)
@@ -333,6 +334,9 @@ local function keep_made(turn, made, deal)
   turns.note_copies(turn)
   turns.say(turn, "partner_center_to_dynamics", "created",
     { row = link.crm.id, account = made.account_was, lines = made.lines })
+  if details.carries(turn.known) then
+    links.wake(link.id, "created")
+  end
   if not (made.of or between) then
     return agreement.keep(link, base, given_of(turns.partner_now(turn), deal))
   end

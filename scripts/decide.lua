@@ -140,9 +140,10 @@ function M.plan(turn)
   if not ok then
     return nil, err
   end
-  plan.extra, plan.mapped, err = details.update(link, partner, turn.row, plan.heard)
+  plan.extra, plan.mapped, plan.carried = details.updates("opportunity", link, partner, turn.row,
+    known, plan.heard)
   if not plan.extra then
-    return nil, err
+    return nil, plan.carried
   elseif plan.stopped then
     plan.extra[known.columns.sync] = false
   end
@@ -161,7 +162,8 @@ function M.refused(turn, plan, err)
 end
 
 function M.is_empty(turn, plan)
-  return merge.empty(plan) and next(plan.extra) == nil and not plan.news and #plan.heard == 0 and
+  return merge.empty(plan) and next(plan.extra) == nil and #plan.carried == 0 and
+    not plan.news and #plan.heard == 0 and
     not turn.link.pending
 end
 

@@ -123,8 +123,24 @@ function host.restore(what) end
 
 ---(suspends) Commands that run here: loads and checks a profile folder; host.map then asks it.
 ---@param dir string
+---@param how? { unproved?: boolean } unproved: the profile alone; who asks finds what is wrong with
+---the rest
 ---@return { problems: table[], profile?: table }? loaded, err? err
-function host.load(dir) end
+function host.load(dir, how) end
+
+---@class host.watching
+local watching = {} -- luacheck: ignore 241
+
+---(suspends) Until something changed below the folder since the last time; only a hint: read the
+---files.
+---@param timeout_ms? integer default: none
+---@return boolean changed false: too late
+function watching:wait(timeout_ms) end
+
+---Commands that run here: hears of changes below a folder.
+---@param folder string
+---@return host.watching? watch, err? err
+function host.watch(folder) end
 
 ---Commands that run here: runs a function as a task of its own.
 ---@param f fun()

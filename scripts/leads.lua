@@ -408,7 +408,7 @@ local function refresh(turn, deal)
   local link, lines = turn.link, {}
   local crm_base, base = agreement.bases(link)
   local values = followed(turn, deal, crm_base, base, lines)
-  local extra, mapped, err = details.updates("lead.update", link, deal, turn.row, lines)
+  local extra, mapped, err = details.updates("lead", link, deal, turn.row, turn.known, lines)
   if not extra then
     return nil, err
   end

@@ -15,6 +15,12 @@ local LIBRARIES = { string = string, table = table, math = math, utf8 = utf8 }
 local LEFT_OUT = { math = { random = true, randomseed = true } }
 
 
+-- Names that people expect, and what there is in their place.
+local INSTEAD = {
+  print = "; `ctx.log(text)` writes to the log", os = "; the day is `ctx.today`",
+  require = "; what a file needs stands in it", host = "; a mapping computes, cosell does the rest",
+}
+
 -- first, last, step, and what is added: capital to small letter beyond ASCII
 local CAPITALS = {
   { 0xC0, 0xD6, 1, 32 }, { 0xD8, 0xDE, 1, 32 },                               -- Latin-1
@@ -140,7 +146,9 @@ local function sealed(what, members, computed)
       local value = members[name]
       if computed and computed[name] then return computed[name]() end
       if value == nil then
-        local near = text.nearest(tostring(name), text.keys(members))
+        local names = text.keys(members)
+        for _, more in ipairs(text.keys(computed or {})) do names[#names + 1] = more end
+        local near = text.nearest(tostring(name), names)
         error(("%s has no `%s`%s"):format(what, tostring(name),
           near and "; did you mean `" .. near .. "`?" or ""), 2)
       end
@@ -209,8 +217,8 @@ function M.new(world)
   return setmetatable(members, {
     __index = function(_, name)
       local near = text.nearest(tostring(name), text.keys(members))
-      error(("`%s` is not known here%s"):format(tostring(name),
-        near and "; did you mean `" .. near .. "`?" or ""), 2)
+      error(("`%s` is not known here%s"):format(tostring(name), INSTEAD[name]
+        or near and "; did you mean `" .. near .. "`?" or ""), 2)
     end,
     __newindex = refuse_write("a mapping file's environment"),
     __metatable = "locked",

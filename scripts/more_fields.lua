@@ -192,7 +192,8 @@ local function added_row(row, place, column, label)
     more = column, form = form, there = place.kind }
 end
 
----Gives the field table what a mapping says of it.
+---Gives the field table what a mapping says of it; that its places are there was seen when it was
+---loaded.
 ---@param list { crm: string, referral: string, direction: string, conflict: string }[]
 ---@param meta table  of the opportunity
 ---@param known table  facts with columns (role -> column; what is added stands there too) and
@@ -203,13 +204,9 @@ function M.learn(list, meta, known, labels)
   local changed, added, taken = {}, {}, {}
   for _, row in ipairs(list) do
     local place, column = fields.place(row.referral), meta.columns[row.crm]
-    local there = place and (place.attribute or place.path)
-    if taken[row.crm] or there and taken[there] then
+    local there = place.attribute or place.path
+    if taken[row.crm] or taken[there] then
       return bad(row, "one of the two stands in another row already")
-    elseif not place then
-      local near = text.nearest(row.referral, fields.place_names())
-      return bad(row, "Partner Center has nothing of that name that travels%s",
-        near and "; did you mean `" .. near .. "`?" or "")
     elseif not column then
       local near = text.nearest(row.crm, text.keys(meta.columns))
       return bad(row, "the CRM's opportunity has no such column%s",

@@ -129,6 +129,7 @@ local function scan_table(tokens, i, prefix, lines)
     if expects_key and not key then
       items = items + 1
       inside = joined(prefix, tostring(items))
+      lines[inside] = lines[inside] or token.line
     end
     if key then
       inside = joined(prefix, key)

@@ -102,6 +102,7 @@ function M.nearest(name, names)
   local least = math.max(1, #wanted // 3) + 1
   for _, candidate in ipairs(names) do
     local d = distance(wanted, plain(candidate))
+    if #wanted >= 3 and plain(candidate):sub(1, #wanted) == wanted then d = math.min(d, 1) end
     if d < least then best, least = candidate, d end
   end
   return best

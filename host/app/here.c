@@ -24,6 +24,7 @@ struct here {
 	struct vm *vm;
 	struct services services;
 	struct control *control;
+	bool stopped; /* from outside */
 	/* a profile folder that the command loads */
 	struct candidate *candidate;
 	struct generation *loaded;
@@ -68,7 +69,7 @@ static void on_loaded(void *ctx, struct generation *g, const char *problems, con
 	buf_free(&b);
 }
 
-static bool on_load(void *ctx, const char *dir,
+static bool on_load(void *ctx, const char *dir, bool prove,
 		    void (*done)(void *, const char *, const struct err *), void *arg,
 		    struct err *e)
 {
@@ -82,7 +83,7 @@ static bool on_load(void *ctx, const char *dir,
 	if (!h->dir)
 		return false;
 	const struct generation_env env = process_env(&h->p, h->paths, h->dir, h->shown);
-	h->candidate = candidate_start(&env, true, on_loaded, h, e);
+	h->candidate = candidate_start(&env, prove, on_loaded, h, e);
 	if (!h->candidate)
 		return false;
 	h->load_done = done;
@@ -165,15 +166,24 @@ static void close_all(struct here *h)
 
 /* ---- running ---- */
 
+static void on_text(void *ctx, bool is_err, const char *text, size_t n)
+{
+	struct here *h = ctx;
+	if (!h->stopped)
+		process_text(NULL, is_err, text, n);
+}
+
 static void on_done(void *ctx, int status)
 {
 	struct here *h = ctx;
 	process_end(&h->p, status);
 }
 
+/* Ctrl-C is how one that goes on is ended: nothing to talk about. */
 static void on_stop(void *arg)
 {
 	struct here *h = arg;
+	h->stopped = true;
 	process_end(&h->p, 0);
 }
 
@@ -195,7 +205,7 @@ static bool here_round(void *ctx)
 
 static bool run(struct here *h, const char *name, const char *request, struct err *e)
 {
-	const struct control_sink sink = {process_text, on_done, h};
+	const struct control_sink sink = {on_text, on_done, h};
 	bool ok = open_rows(h, e) && open_scripts(h, e);
 	if (ok) {
 		control_run(h->control, name, request, &sink);

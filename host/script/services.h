@@ -34,9 +34,9 @@ struct services {
 	void (*status)(void *ctx,
 		       struct buf *json); /* what C knows: remotes, queue, listener, reload */
 	bool (*reload)(void *ctx, struct err *e);
-	/* loads a profile folder for a command that runs here; done once, never from inside: JSON
-	 * {profile=,problems=} */
-	bool (*load)(void *ctx, const char *dir,
+	/* loads a profile folder for a command that runs here, proved (fixtures and all) or not; done
+	 * once, never from inside: JSON {profile=,problems=} */
+	bool (*load)(void *ctx, const char *dir, bool prove,
 		     void (*done)(void *, const char *, const struct err *), void *arg,
 		     struct err *e);
 	/* copies the state file between rounds; done once, never from inside: JSON (see

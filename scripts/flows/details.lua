@@ -382,40 +382,70 @@ function M.answer(call, deal, v, row, lines)
   return M.values(call:match("^[^.]+"), answer.v, lines)
 end
 
----Columns a mapping adds on update, those only whose answer differs from its last one.  (suspends)
----@param call "opportunity.update"|"lead.update"
+-- Rows that a deal's row carries with it; what the mapping keeps up to date there.
+local CARRIED = { account = "parentaccountid", contact = "parentcontactid" }
+
+-- Columns a mapping keeps up to date, those only whose answer differs from its last one, which is
+-- noted.  (suspends)
+local function fresh(logical, last, deal, row, known, lines)
+  if not known.describe.has[logical .. ".update"] then
+    return {}
+  end
+  local answer, err = host.map { call = logical .. ".update", d = deal, v = {}, crm = row }
+  if not answer then
+    return nil, err
+  end
+  local values, prefix = {}, CARRIED[logical] and logical .. "." or ""
+  for name, value in pairs(answer.v) do
+    local said = json.encode(value)
+    if last[prefix .. name] ~= said then
+      values[name], last[prefix .. name] = value, said
+    end
+  end
+  if next(values) == nil then
+    return values
+  end
+  return M.values(logical, values, lines)
+end
+
+---Columns a mapping keeps up to date: of the deal's row, and of its account and contact.
+---(suspends)
+---@param logical "opportunity"|"lead"
 ---@param link table
 ---@param deal table  the referral's side, canonical
 ---@param row table
 ---@param lines string[]|nil  what is to be told goes there
----@return table|nil values, table|nil last, table|nil err  last: its answers, kept when written
-function M.updates(call, link, deal, row, lines)
-  local answer, err = host.map { call = call, d = deal, v = {}, crm = row }
-  if not answer then
-    return nil, nil, err
-  end
-  local fresh, last = {}, {}
+---@return table|nil values  of the row
+---@return table|nil last  the mapping's answers, kept when they are written
+---@return table[]|table|nil carried, or err  {table=, id=, values=} of the rows beside it
+function M.updates(logical, link, deal, row, known, lines)
+  local last, carried = {}, {}
   for name, said in pairs(link.mapped or {}) do
     last[name] = said
   end
-  for name, value in pairs(answer.v) do
-    local said = json.encode(value)
-    if last[name] ~= said then
-      fresh[name] = value
-      last[name] = said
+  local values, err = fresh(logical, last, deal, row, known, lines)
+  if not values then
+    return nil, nil, err
+  end
+  for name, column in pairs(CARRIED) do
+    local beside, more = row[column], nil
+    if type(beside) == "table" then
+      more, err = fresh(name, last, deal, beside, known, lines)
+      if not more then
+        return nil, nil, err
+      elseif next(more) then
+        carried[#carried + 1] = { op = "update", table = name, id = beside[name .. "id"],
+          values = more }
+      end
     end
   end
-  last = next(last) and last or nil
-  if next(fresh) == nil then
-    return {}, last
-  end
-  local values, bad = M.values(call:match("^[^.]+"), fresh, lines)
-  return values, last, bad
+  return values, next(last) and last or nil, carried
 end
 
----The same of an opportunity.
-function M.update(link, deal, row, lines)
-  return M.updates("opportunity.update", link, deal, row, lines)
+---Whether the mapping keeps an account or a contact up to date.
+function M.carries(known)
+  local has = known.describe.has
+  return has["account.update"] or has["contact.update"]
 end
 
 return M

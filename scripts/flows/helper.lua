@@ -62,7 +62,7 @@ end
 local function own_tag(turn, changes, changed)
   if changes[#changes].op == "action" then
     return nil
-  elseif changes[1].op == "update" then
+  elseif changes[1].op == "update" and changes[1].id == turn.link.crm.id then
     return changed[1] and changed[1].tag
   end
   return turn.tag
@@ -99,7 +99,7 @@ local REFUSES = { [400] = true, [403] = true, [405] = true }
 -- try for ever: it stands in the audit history and on the lists, and the turn goes on.
 local function untold(turn, change, lines, err)
   local only_told = next(change.to_crm) == nil and next(change.extra or {}) == nil and
-    not change.move
+    not change.move and #(change.carried or {}) == 0
   if turn.row.statecode == 0 or not only_told or not REFUSES[err.status] then
     return nil, err
   end
@@ -116,7 +116,8 @@ end
 ---afterwards.  (suspends)
 ---@param turn Turn
 ---@param change { to_crm: table, move: table|nil, extra: table|nil, failed: boolean|nil,
----               reason: string|nil }  failed: the mark says so
+---               carried: table[]|nil, reason: string|nil }  failed: the mark says so; carried:
+---               changes of rows beside it
 ---@param lines string[]  for the audit text
 ---@return true|nil, table|nil err
 function M.write(turn, change, lines)
@@ -131,6 +132,7 @@ function M.write(turn, change, lines)
     table.insert(changes, 1, { op = "update", table = known.table, id = id, tag = turn.tag,
       values = values })
   end
+  table.move(change.carried or {}, 1, #(change.carried or {}), #changes + 1, changes)
   rows.close_change(changes, change.move, id, change.reason)
   if #changes == 0 then
     link.crm.tag = turn.tag

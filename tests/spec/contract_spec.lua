@@ -73,7 +73,8 @@ end
 local function problems(given, texts, settings)
   local out = {}
   for _, p in ipairs(with(given, texts, settings):answer({ call = "check" }).problems) do
-    out[#out + 1] = ("%s:%s: %s"):format(p.file, p.line or "-", p.text)
+    out[#out + 1] = ("%s:%s: %s%s"):format(p.file, p.line or "-", p.key and p.key .. ": " or "",
+      p.text)
   end
   return table.concat(out, "\n")
 end
@@ -124,22 +125,22 @@ local function mistakes(t)
     local source = "return {\n  api = 1,\n  acount = {},\n  account = {\n    mach = 1 } }"
     local file = { api = 1, acount = {}, account = { mach = 1 } }
     t.eq(problems({ details = function() return file end }, { details = source }),
-      "p/details.lua:5: account.mach: unknown key `mach`; did you mean `match`?\n"
-      .. "p/details.lua:3: acount: unknown key `acount`; did you mean `account`?")
+      "p/details.lua:3: acount: unknown key `acount`; did you mean `account`?\n"
+      .. "p/details.lua:5: account.mach: unknown key `mach`; did you mean `match`?")
   end)
   t.case("a wrong type is told", function()
     for expected, file in pairs {
-      ["account.match: must be a function, not a string"] = { account = { match = "x" } },
+      ["account.match: must be a function, not a text"] = { account = { match = "x" } },
       ["account: must be a table, not a number"] = { account = 1 },
       ["account.create: column `x` gets a function"] = { account = { create = { x = type } } },
-      ["columns.lead: must be a list, not a string"] = { columns = { lead = "x" } },
+      ["columns.lead: must be a list of columns, not a text"] = { columns = { lead = "x" } },
       ["columns.order: unknown key `order`"] = { columns = { order = {} } },
       ["fields.1: referral must be a text"] = { fields = { { crm = "x" } } },
       ["fields.1.direction: direction must be one of in, out, both"] =
         { fields = { { crm = "x", referral = "y", direction = "up" } } },
       ["marks.place: must be one of front, back"] = { marks = { place = "middle" } },
       ["status_reasons.Gone: must be one of new, active"] = { status_reasons = { Gone = "gone" } },
-      ["owner: must be a function, not a string"] = { owner = "me" },
+      ["owner: must be a function, not a text"] = { owner = "me" },
     } do
       file.api = 1
       t.has(problems { details = function() return file end }, expected)
@@ -148,7 +149,7 @@ local function mistakes(t)
   t.case("the version is asked for, and another one is refused", function()
     t.has(problems { details = function() return {} end }, "`api = 1` is missing")
     t.has(problems { details = function() return { api = 2 } end }, "this cosell knows api = 1")
-    t.has(problems { details = function() return nil end }, "must return a table, not a nil")
+    t.has(problems { details = function() return nil end }, "must return a table, not nil")
   end)
   t.case("a file that raises while it loads is a problem with its line", function()
     t.eq(problems { country = function() error("p/country.lua:4: boo", 0) end },
@@ -268,11 +269,12 @@ local function others(t)
       lead = { create = function() return 5 end },
     })
     for call, expected in pairs {
-      should_sync = "should_sync: must answer true or false, not string",
+      should_sync = "should_sync: must answer true or false, not a text",
       arrives_as = "arrives_as: must be one of opportunity, lead",
-      owner = "owner: must be a text, not number",
+      owner = "owner: must be a text, not a number",
       also = "also: row 1 must be { table = text",
-      ["account.match"] = "account.match: alternative 1 must be a list, not a string",
+      ["account.match"] =
+        "account.match: alternative 1 must be a list of { column, value }, not a text",
       ["account.create"] = "account.create: column `x` gets a table",
       ["lead.create"] = "lead.create: must be a table of columns, not a number",
     } do
@@ -299,11 +301,11 @@ local function others(t)
   end)
   t.case("describe gathers what the flows must know", function()
     local a = with(details { columns = { account = { "new_duns", "name" } }, owner = function() end,
-      contact = { pick = function() end }, fields = { { crm = "a", referral = "b" } } })
+      contact = { pick = function() end }, fields = { { crm = "a", referral = "notes" } } })
     local d = a:answer { call = "describe" }
     t.eq(json.encode(d.columns),
       '{"account":["name","new_duns"],"contact":[],"lead":[],"opportunity":[]}')
-    t.eq(json.encode(d.fields), '[{"conflict":"crm","crm":"a","direction":"both","referral":"b"}]')
+    t.eq(json.encode(d.fields), '[{"conflict":"crm","crm":"a","direction":"both","referral":"notes"}]')
     t.eq(json.encode(d.marks), '{"failed":"✖ ","ok":"✔ ","place":"front"}')
     t.eq(json.encode(d.country), '{"custom":false,"field":"address1_country"}')
     t.eq(json.encode(d.deal_value), '{"currency":"row","field":"estimatedvalue"}')
@@ -322,13 +324,13 @@ local function others(t)
     t.eq(run '{"call":"owner","d":{"who":"x"},"expect":"x"}', "")
     t.eq(run '{"call":"owner","d":{}}', "")
     t.eq(run '{"call":"owner","d":{"who":"x"}}', 'owner: got "x", want nil')
-    t.has(run '{"call":"owner","d":{"who":7},"expect":7}', "owner: must be a text, not number")
+    t.has(run '{"call":"owner","d":{"who":7},"expect":7}', "owner: must be a text, not a number")
     t.has(run '{"call":"account.create","d":{"customer":{"name":"A"}},"expect":{"name":"A"}}',
       'account.create: at source: got "default", want nil')
     t.eq(run '{"call":"account.match","d":{"customer":{"name":"A"}},"expect":[[["name","A"]]]}', "")
     t.has(run '{"call":"account.match","d":{"customer":{"name":"A"}},"expect":[[["name","B"]]]}',
       'account.match: at 1.1.2: got "A", want "B"')
-    t.has(run '{"call":"onwer"}', "`call` must name a question")
+    t.has(run '{"call":"onwer"}', "there is no question `onwer`; did you mean `owner`?")
     t.has(run "{", "JSON, line 1")
   end)
 end

@@ -22,6 +22,13 @@ return {
 }
 ]]
 
+local KEPT = [[
+return { api = 1,
+  account = { update = function(d, v) v.description = "Last deal: " .. d.name end },
+  contact = { update = function(d, v, crm) v.jobtitle = crm.lastname .. " of " .. d.name end },
+}
+]]
+
 -- o: files, notes, solutions
 local function started(o, body)
   kit.with({ files = o.files }, function(s)
@@ -49,6 +56,36 @@ local function not_found(t)
     edit(s, o.id, { description = "two" })
     s:rest()
     t.eq(notes(s), "two")
+  end)
+end
+
+-- The one row that a deal's row names.
+local function beside(s, o, table_name, column)
+  return s:row("crm:" .. table_name, o.row["_" .. column .. "_value"])
+end
+
+local function customer_kept(t)
+  started({ files = { ["details.lua"] = KEPT } }, function(s, o)
+    local deal = o.identifier
+    local function seen()
+      local now = kit.opportunity(s)
+      return { beside(s, now, "account", "parentaccountid").description,
+        beside(s, now, "contact", "parentcontactid").jobtitle }
+    end
+    t.eq(seen(), { "Last deal: Plant sensor rollout", "Hoshino of Plant sensor rollout" },
+      "with the deal")
+    s:act("edit", { table = "account", id = o.row._parentaccountid_value,
+      values = { description = "by hand" } })
+    edit(s, o.id, { description = "another turn" })
+    s:rest()
+    t.eq(seen()[1], "by hand", "only when the answer differs")
+    s:act("edit", { id = deal, name = "Renamed" })
+    s:rest()
+    t.eq(seen(), { "Last deal: Renamed", "Hoshino of Renamed" })
+    t.eq(kit.referrals(s)[1].customerProfile.team[1].title, "Plant manager",
+      "what a mapping writes is nobody's edit")
+    t.eq(s:status().queue.dead, 0, "dead letters")
+    kit.quiet(t, s)
   end)
 end
 
@@ -101,6 +138,9 @@ local function unknown_solution(t)
 end
 
 return function(t)
+  t.case("mapping: account and contact are kept up to date", function()
+    customer_kept(t)
+  end)
   t.case("mapping and row: a 404 without a code of Dataverse is no deletion", function()
     not_found(t)
   end)

@@ -33,7 +33,7 @@ static void answers(void)
 		CHECK_STR(ask(&s, "{\"call\":\"deal_value.read\",\"crm\":{\"estimatedvalue\":0}}"),
 			  "{}");
 		CHECK_STR(ask(&s, "{\"call\":\"should_sync\",\"crm\":{}}"), "{\"sync\":true}");
-		CHECK_STR(ask(&s, "{\"call\":\"check\"}"), "{\"problems\":[]}");
+		CHECK_STR(ask(&s, "{\"call\":\"check\"}"), "{\"fixtures\":0,\"problems\":[]}");
 		end(&s);
 	}
 	CASE ("mapper_own_answers_lie_over_the_default") {
@@ -97,16 +97,16 @@ static void errors(void)
 			       "  mtach = function() end },\n"
 			       "marks = { ok = 1 } }");
 		CHECK_STR(ask(&s, "{\"call\":\"check\"}"),
-			  "{\"problems\":["
-			  "{\"file\":\"p/details.lua\",\"line\":4,\"text\":"
-			  "\"account.mtach: unknown key `mtach`; did you mean `match`?\"},"
-			  "{\"file\":\"p/details.lua\",\"line\":2,\"text\":"
-			  "\"acount: unknown key `acount`; did you mean `account`?\"},"
-			  "{\"file\":\"p/details.lua\",\"line\":5,\"text\":"
-			  "\"marks.ok: must be a text, not number\"}]}");
+			  "{\"fixtures\":0,\"problems\":["
+			  "{\"file\":\"p/details.lua\",\"key\":\"acount\",\"line\":2,"
+			  "\"text\":\"unknown key `acount`; did you mean `account`?\"},"
+			  "{\"file\":\"p/details.lua\",\"key\":\"account.mtach\",\"line\":4,"
+			  "\"text\":\"unknown key `mtach`; did you mean `match`?\"},"
+			  "{\"file\":\"p/details.lua\",\"key\":\"marks.ok\",\"line\":5,"
+			  "\"text\":\"must be a text, not a number\"}]}");
 		CHECK_STR(ask(&s, "{\"call\":\"owner\"," DEAL "}"),
-			  "p/details.lua:4: account.mtach: unknown key `mtach`; did you mean "
-			  "`match`?");
+			  "p/details.lua:2: acount: unknown key `acount`; did you mean "
+			  "`account`?");
 		end(&s);
 	}
 	CASE ("mapper_broken_syntax_is_a_problem_with_its_line") {
@@ -127,7 +127,8 @@ static void errors(void)
 		    "{\"call\":\"owner\",\"d\":{\"who\":\"x\"},\"expect\":\"y\"}");
 		begin(&s);
 		CHECK_STR(ask(&s, "{\"call\":\"check\"}"),
-			  "{\"problems\":[{\"file\":\"p/fixtures/bad.json\",\"key\":\"bad\","
+			  "{\"fixtures\":2,\"problems\":[{\"file\":\"p/fixtures/"
+			  "bad.json\",\"key\":\"bad\","
 			  "\"text\":\"owner: got \\\"x\\\", want \\\"y\\\"\"}]}");
 		end(&s);
 	}
