@@ -224,6 +224,17 @@ function M.absorb(link, other)
   host.store.link_set(other.id, { state = JOINED })
 end
 
+---The same by an engagement, if a link without a row has it.
+---@param link Link  the caller saves it
+---@param engagement string
+function M.take_over(link, engagement)
+  local id = M.by_engagement(engagement)
+  local other = id and id ~= link.id and M.get(id)
+  if other and not other.crm and not other.intent then
+    M.absorb(link, other)
+  end
+end
+
 -- Which copy of an engagement is ours: not Microsoft's, and of our own organisation once known.
 local function is_ours(referral)
   if referral.organizationId == "msft" then

@@ -101,6 +101,13 @@ local OUTCOMES = {
       by_default = "the poll finds that Microsoft's copy expired, and the audit text says it",
       otherwise = "the daily comparison finds it" },
   },
+  -- An event that is ahead of what can be read says nothing; the next poll does.
+  ["switch stale_reads_ms 500"] = {
+    ["r07_writing"] = { case = "rule 07: a row deleted behind our reading",
+      says = "waited in vain for a request that is held",
+      by_default = "an edit in the portal is read with its event",
+      otherwise = "it is read with the next poll" },
+  },
   -- There the seller's edit does not come about.
   ["switch closed_opportunity_edit false"] = {
     ["s06_won_here_lost_there"] = { case = "situation 6: ", says = "audit: ",

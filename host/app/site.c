@@ -102,7 +102,8 @@ static bool open_rest(struct site *s, const struct profile *p, struct err *e)
 	free(path);
 	int64_t n = 0;
 	if (s->config.serve)
-		return ok && queue_release(s->queue, 0, &n, e);
+		return ok && queue_release(s->queue, 0, &n, e) &&
+		       queue_hurry(s->queue, ERR_AUTH, e); /* signed in anew, most likely */
 	sched_stop(s->sched); /* who only looks writes nothing: a full disk can be looked at */
 	return ok;
 }

@@ -60,6 +60,8 @@ bool queue_release(struct queue *q, int64_t older_than_ms, int64_t *n, struct er
 bool queue_revive(struct queue *q, int64_t id, enum err_kind why, int generation, int64_t *n,
 		  struct err *e) MUST_USE;
 
+/* All that waits after this kind of failure is due now. */
+bool queue_hurry(struct queue *q, enum err_kind why, struct err *e) MUST_USE;
 /* All that waits is due by so much earlier. */
 bool queue_earlier(struct queue *q, int64_t ms, struct err *e) MUST_USE;
 

@@ -95,6 +95,16 @@ bool queue_revive(struct queue *q, int64_t id, enum err_kind why, int generation
 	return ok;
 }
 
+bool queue_hurry(struct queue *q, enum err_kind why, struct err *e)
+{
+	struct stmt *s = db_stmt(q->db, "queue.hurry",
+				 "update job set due_ms = min(due_ms, ?1) where +state < 2 and"
+				 " why = ?2");
+	stmt_int(s, 1, WORLD_NOW(db_world(q->db)));
+	stmt_text(s, 2, queue_why(why));
+	return stmt_write(s, NULL, e);
+}
+
 /* The order within a lane stays as it is. */
 bool queue_earlier(struct queue *q, int64_t ms, struct err *e)
 {

@@ -141,7 +141,9 @@ local function state_is_new()
   return not born or host.now_ms() - born < 24 * 3600 * 1000
 end
 
+-- Microsoft's copy may have been met before ours: its link has no row, and ends with ours.
 local function note_ours(link, ours)
+  links.take_over(link, ours.engagementId:lower())
   link.engagement = ours.engagementId:lower()
   link.ours = { id = ours.id:lower(), tag = ours.eTag, made = host.now_ms() }
   links.learn_organization(ours)
@@ -300,6 +302,14 @@ local function gate(known, row)
   return answer.sync ~= false, answer.reason
 end
 
+local function keep_and_look(link)
+  local ok, err = links.keep(link)
+  if ok then -- what fails is not woken by itself
+    ok, err = links.wake(link.id, "created")
+  end
+  return ok and true, err
+end
+
 -- Ours, then Microsoft's where help is asked.
 local function send(turn, deal, crm)
   local link = turn.link
@@ -313,8 +323,7 @@ local function send(turn, deal, crm)
   note_ours(link, ours)
   if there then -- both copies are read before anything else is made
     link.state = there == "found" and not link.adopted and "found" or link.state
-    links.wake(link.id, "created")
-    return links.keep(link)
+    return keep_and_look(link)
   end
   local theirs
   ok, err = links.keep(link) -- if the rest fails, it goes on with this referral
@@ -366,8 +375,7 @@ function M.run(turn)
       return nil, bad
     elseif ours then
       note_ours(link, ours)
-      links.wake(link.id, "created")
-      return links.keep(link)
+      return keep_and_look(link)
     end
     local wait = until_second_look(link, unsure)
     if wait then

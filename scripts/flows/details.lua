@@ -428,8 +428,9 @@ function M.updates(logical, link, deal, row, known, lines)
     return nil, nil, err
   end
   for name, column in pairs(CARRIED) do
-    local beside, more = row[column], nil
+    local beside = row[column]
     if type(beside) == "table" then
+      local more
       more, err = fresh(name, last, deal, beside, known, lines)
       if not more then
         return nil, nil, err

@@ -51,4 +51,26 @@ return function(t)
     end
     forget(there, here)
   end)
+
+  t.case("the_referral_of_a_row_is_taken_from_a_link_that_has_none", function()
+    local there, here = two()
+    links.take_over(here, ENGAGEMENT)
+    here.ours = { id = REFERRAL }
+    assert(links.keep(here))
+    t.eq({ links.by_engagement(ENGAGEMENT), links.by_referral(REFERRAL) }, { here.id, here.id })
+    t.eq(links.get(there.id), nil, "it ends")
+    forget(there, here)
+  end)
+
+  t.case("the_referral_of_another_row_is_not_taken", function()
+    local there, here = two()
+    there.crm = { table = "opportunity", id = "e0000000-0000-4000-8000-000000000004" }
+    assert(links.save(there))
+    links.take_over(here, ENGAGEMENT)
+    here.engagement = ENGAGEMENT
+    local ok, err = links.keep(here)
+    t.eq({ ok, (err or {}).kind }, { nil, "conflict" })
+    t.eq(links.by_engagement(ENGAGEMENT), there.id)
+    forget(there, here)
+  end)
 end

@@ -144,6 +144,23 @@ static void check_revive(void)
 		stop();
 	}
 
+	CASE ("queue_hurry_makes_due_what_waits_for_that") {
+		start();
+		int64_t signed_out = put_in("a", 0);
+		int64_t slow = put_in("b", 0);
+		struct err e, why;
+		CHECK_INT(take(), signed_out);
+		CHECK_INT(take(), slow);
+		err_set(&why, ERR_AUTH, "no sign-in");
+		CHECK(queue_again(q, signed_out, INT64_MAX / 2, false, &why, &e));
+		CHECK(again(slow, INT64_MAX / 2));
+		CHECK_INT(take(), 0);
+		CHECK(queue_hurry(q, ERR_AUTH, &e));
+		CHECK_INT(take(), signed_out);
+		CHECK_INT(take(), 0);
+		stop();
+	}
+
 	CASE ("queue_revive_all_and_of_other_generations") {
 		start();
 		bury_some();
