@@ -365,14 +365,18 @@ local function without_null(value)
   return value
 end
 
-local PLAIN = { "d", "crm", "candidates", "partner", "crm_base", "partner_base", "value" }
+-- What a question brings for a function; in `v` null says that a column is to be cleared.
+local GIVEN = {}
+for _, row in pairs(contract.calls) do
+  for _, name in ipairs(row.args) do GIVEN[name] = name ~= "v" or nil end
+end
 
 function Answers:answer_one(q)
   local question = type(q) == "table" and QUESTIONS[q.call]
   if not question then broken("there is no question `%s`", tostring(q and q.call)) end
   if not FREE[q.call] then self:need() end
   self.today = q.today or self.today or self.files.today()
-  for _, name in ipairs(PLAIN) do q[name] = without_null(q[name]) end
+  for name in pairs(GIVEN) do q[name] = without_null(q[name]) end
   return question(self, q)
 end
 

@@ -1,6 +1,7 @@
 --- What `cosell check` prints: sentences about a mapping that can be read aloud, problems with
 -- their places, and the differences of a fixture.  Lines out; it must never load or ask anything.
 
+local contract = require "contract"
 local fixture_text = require "fixture_text"
 local fixtures = require "fixtures"
 local table_text = require "table_text"
@@ -8,7 +9,6 @@ local table_text = require "table_text"
 local M = {}
 
 local count, paint = table_text.count, table_text.paint
-local FILES = { "details", "country", "deal_value", "taxonomy" }
 local TOLD = { "details", "taxonomy" } -- by their places; the others have a sentence of their own
 
 -- ---- Sentences ----
@@ -137,7 +137,10 @@ end
 function M.unasked(report)
   local asked, out = {}, {}
   for _, result in ipairs(report.fixtures) do asked[result.call or ""] = true end
-  for _, role in ipairs(FILES) do
+  for _, problem in ipairs(report.problems) do -- those that a note speaks of already
+    asked[problem.level == "note" and problem.key or ""] = true
+  end
+  for _, role in ipairs(contract.files) do
     for _, call in ipairs((report.files[role] or {}).functions or {}) do
       if not asked[call] then out[#out + 1] = call end
     end

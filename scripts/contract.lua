@@ -137,7 +137,10 @@ M.places = {
 --- The row of a place: M.by_place.details["account.match"]; of a question:
 --- M.calls["account.match"], M.calls["country.to_code"].
 M.by_place, M.calls = {}, {}
+--- The files, in order.
+M.files = {}
 for _, row in ipairs(M.places) do
+  if not M.by_place[row.file] then M.files[#M.files + 1] = row.file end
   if row.args then
     row.call = row.file == "details" and row.place or row.file .. "." .. row.place
     M.calls[row.call] = row

@@ -1,8 +1,9 @@
 --- What a mapping file sees: a few basic functions, `string table math utf8`, `null` and `ctx`.
--- Owns the fold table and the country index.  Every file gets an environment of its own, so that no
+-- Owns the country index.  Every file gets an environment of its own, so that no
 -- file can change what another one sees.  It must never hand out a function that reaches further:
 -- no clock, no random number, no global of the host.
 
+local fold = require "fold"
 local text = require "text"
 
 local M = {}
@@ -21,41 +22,8 @@ local INSTEAD = {
   require = "; what a file needs stands in it", host = "; a mapping computes, cosell does the rest",
 }
 
--- first, last, step, and what is added: capital to small letter beyond ASCII
-local CAPITALS = {
-  { 0xC0, 0xD6, 1, 32 }, { 0xD8, 0xDE, 1, 32 },                               -- Latin-1
-  { 0x100, 0x12E, 2, 1 }, { 0x132, 0x136, 2, 1 }, { 0x139, 0x147, 2, 1 },     -- Latin Ext-A
-  { 0x14A, 0x176, 2, 1 }, { 0x178, 0x178, 1, -121 }, { 0x179, 0x17D, 2, 1 },
-  { 0x386, 0x386, 1, 38 }, { 0x388, 0x38A, 1, 37 }, { 0x38C, 0x38C, 1, 64 },  -- Greek
-  { 0x38E, 0x38F, 1, 63 }, { 0x391, 0x3A1, 1, 32 }, { 0x3A3, 0x3AB, 1, 32 },
-  { 0x400, 0x40F, 1, 80 }, { 0x410, 0x42F, 1, 32 }, { 0x460, 0x480, 2, 1 },   -- Cyrillic
-  { 0x48A, 0x4BE, 2, 1 }, { 0x4D0, 0x52E, 2, 1 },
-}
-local OTHERS = { [0xDF] = "ss", [0x130] = "i", [0x17F] = "s", [0x3C2] = "σ", [0xAA] = "a",
-  [0xBA] = "o", [0xB2] = "2", [0xB3] = "3", [0xB9] = "1", [0xFB00] = "ff", [0xFB01] = "fi",
-  [0xFB02] = "fl", [0x2011] = "-", [0xAD] = "", [0x200B] = "", [0xFEFF] = "" }
-
-local FOLDED = {}
-for _, range in ipairs(CAPITALS) do
-  for code = range[1], range[2], range[3] do
-    FOLDED[utf8.char(code)] = utf8.char(code + range[4])
-  end
-end
-for code = 0xFF01, 0xFF5E do FOLDED[utf8.char(code)] = string.char(code - 0xFEE0):lower() end
-for code = 0x2000, 0x200A do FOLDED[utf8.char(code)] = " " end
-for _, code in ipairs { 0xA0, 0x202F, 0x205F, 0x3000 } do FOLDED[utf8.char(code)] = " " end
-for code, to in pairs(OTHERS) do FOLDED[utf8.char(code)] = to end
-
---- Text for comparing names: width, case and spaces no longer matter.  Of NFKC and case folding
---- this is what names need: ASCII and full-width forms, Latin-1, Latin Extended-A, Greek, Cyrillic.
---- Not done: half-width katakana, and accents written as combining marks.
----@param value any
----@return string
-function M.fold(value)
-  local s = tostring(value or ""):lower():gsub("[\xC2-\xF4][\x80-\xBF]*", FOLDED)
-  return text.trim((s:gsub("%s+", " ")))
-end
-
+--- Text for comparing names (fold.lua).
+M.fold = fold.of
 
 local ALIASES = { UK = "GB", EL = "GR" } -- codes in use that ISO does not hand out
 

@@ -7,8 +7,6 @@ local settings = require "settings"
 
 local M = {}
 
-local FILES = { "details", "country", "deal_value", "taxonomy" }
-
 -- A setting and a file that say the same thing: both may, if they agree.
 local DOUBLES = {
   { setting = "deal_value_field", file = "deal_value", keys = { "field", "read", "write" } },
@@ -118,7 +116,7 @@ end
 ---@return mapping_set
 function M.load(files, env, given)
   local set = { files = files, env = env, problems = {}, own = {}, default = {} }
-  for _, file in ipairs(FILES) do
+  for _, file in ipairs(contract.files) do
     set.default[file] = load(set, "default." .. file, file)
     set.own[file] = load(set, file, file)
   end

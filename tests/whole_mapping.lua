@@ -1,25 +1,8 @@
--- A whole mapping, as a real partner needs it: deal value in its own column, country as a look-up,
--- required columns, the search by DUNS number first.  The guide shows these three files; the spec
--- of `cosell check` and a story use them.  Files by name; data only.
-return {
-  ["details.lua"] = [[
-local region = { JP = "APAC", DE = "EMEA", US = "Americas" }
-return { api = 1,
-  columns = { account = { "new_duns" } },                    -- what else to read
-  account = {
-    match = function(d) local c = d.customer; return {       -- alternatives, tried in order
-      { {"new_duns", c.duns} },                              -- without a value it is skipped
-      { {"name", c.name}, {"address1_postalcode", c.postal_code} } } end,
-    create = function(d, v) v.new_duns = d.customer.duns end },
-  opportunity = {
-    create = function(d, v)                                  -- v: the default's answer, filled
-      v.new_region  = region[d.customer.country] or "Other"  -- an option by its label
-      v.new_channel = "Microsoft" end },
-  lead = { create = { leadsourcecode = "Partner" } } }       -- constants need no function
-]],
-  ["country.lua"] = 'return { field = "new_countryid", code = "new_isocode" }\n',
-  ["deal_value.lua"] = 'return { read = "new_dealvalue_base", currency = "base", '
-    .. 'write = "new_dealvalue" }\n',
+-- The whole mapping of the guide, taken out of the guide as it is written there, with fixtures of
+-- its own.  For the spec of `cosell check` and for a story.  Files by name.
+local GUIDE = host.file.getenv("COSELL_SCRIPTS") .. "/../mappings/README.md"
+
+local M = {
   ["fixtures/by_duns.json"] = [=[
 { "call": "account.match",
   "d": { "customer": { "name": "Brot GmbH", "postal_code": "10115", "duns": "987654321" } },
@@ -39,3 +22,18 @@ return { api = 1,
   ["fixtures/value.json"] = [=[
 { "call": "deal_value.read", "crm": { "new_dealvalue_base": 1250.5 }, "expect": 1250.5 }]=],
 }
+
+-- The first example that begins with details.lua; "-- country.lua ..." begins the next file.
+local function from_guide()
+  local guide = assert(host.file.read(GUIDE))
+  local example = assert(guide:match("```lua\n(%-%- details%.lua.-)```"), "the guide's example")
+  local name
+  for line in example:gmatch("[^\n]*\n") do
+    name = line:match("^%-%- ([%w_]+%.lua)") or name
+    M[name] = (M[name] or "") .. line
+  end
+end
+
+from_guide()
+
+return M

@@ -78,14 +78,21 @@ static int l_gc(lua_State *L)
 	return 0;
 }
 
+static struct look *check_look(lua_State *L)
+{
+	struct look **box = luaL_checkudata(L, 1, look_type);
+	if (!*box)
+		luaL_argerror(L, 1, "the watch is gone");
+	return *box;
+}
+
 /* watch:wait(timeout_ms) (suspends) -> true | false: too late */
 static int l_wait(lua_State *L)
 {
-	struct look **box = luaL_checkudata(L, 1, look_type);
+	struct look *k = check_look(L);
 	lua_Integer ms = luaL_optinteger(L, 2, -1);
-	struct look *k = *box;
 	struct task *t = task_of(L);
-	luaL_argcheck(L, k && !k->waits, 1, "somebody waits already");
+	luaL_argcheck(L, !k->waits, 1, "somebody waits already");
 	if (k->changed) {
 		k->changed = false;
 		lua_pushboolean(L, true);

@@ -14,8 +14,8 @@ struct mapper;
 
 /* The scripts that the mapping process itself runs: each must be among the files, as role
  * "module:NAME" (scripts/NAME.lua). */
-#define MAPPER_MODULES                                                                   \
-	"answers", "contract", "contract_checks", "contract_data", "fields", "fixtures", \
+#define MAPPER_MODULES                                                                           \
+	"answers", "contract", "contract_checks", "contract_data", "fields", "fixtures", "fold", \
 		"mapping_env", "mapping_files", "schema_lines", "settings", "text"
 
 struct mapper_file {

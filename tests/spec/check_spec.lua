@@ -155,6 +155,19 @@ local function whole(t)
       end)
     end
   end)
+  t.case("the example of each place is right as it stands", function()
+    local contract = require "contract"
+    for _, place in ipairs(contract.places) do
+      local group = place.place:match("^(.+)%.")
+      local more = place.place == "read" and ', write = "b"' or place.place == "write"
+        and ', read = "a"' or place.file == "details" and place.place ~= "api" and ", api = 1" or ""
+      local text = group and ("%s = { %s }"):format(group, place.example) or place.example
+      with({ [place.file .. ".lua"] = ("return { %s%s }"):format(text, more) }, function(dir)
+        local said, status = run(dir)
+        t.eq(status, 0, place.place .. ": " .. said)
+      end)
+    end
+  end)
   t.case("functions that no fixture asks are named", function()
     with(changed(WHOLE, { ["details.lua"] = "return { api = 1, owner = function() end, "
       .. "account = { pick = function() end, create = {} } }" }), function(dir)

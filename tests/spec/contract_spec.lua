@@ -310,6 +310,9 @@ local function others(t)
     t.eq(json.encode(d.country), '{"custom":false,"field":"address1_country"}')
     t.eq(json.encode(d.deal_value), '{"currency":"row","field":"estimatedvalue"}')
     t.eq(d.has.owner, true)
+    t.eq(d.has["opportunity.update"], false)
+    t.eq(with(details { opportunity = { update = { a = 1 } } }):answer({ call = "describe" })
+      .has["opportunity.update"], true)
     t.eq(d.has.also, false)
     t.eq(json.encode(d.has.pick), '{"account":false,"contact":true}')
     t.eq(with(details { marks = false }):answer({ call = "describe" }).marks, false)
@@ -340,6 +343,16 @@ local function environment(t)
     t.eq(mapping_env.fold("  ＡＢＣ　ÄÖÜ  Straße \u{a0}ŁÓDŹ "), "abc äöü strasse łódź")
     t.eq(mapping_env.fold("ΑΘΉΝΑΣ МОСКВА Ёлка"), mapping_env.fold("αθήνας москва ёлка"))
     t.eq(mapping_env.fold("日本"), "日本")
+    for written, same in pairs {
+      ["ﾊﾟｲｵﾆｱ ｶﾞﾗｽ"] = "パイオニア ガラス", ["か\u{3099}き"] = "がき",
+      ["ﾊﾞ"] = "バ",
+      ["Mu\u{308}ller"] = "müller",
+      ["NI\u{302}\u{301}"] = "nî\u{301}", ["㈱山田"] = "(株)山田",
+      ["VIE\u{302}\u{323}T"] = "việt", ["e\u{302}\u{301}"] = "ế", ["ẾỆ"] = "ếệ",
+      ["STRAẞE"] = "strasse", ["q\u{301}"] = "q\u{301}", ["\u{301}"] = "\u{301}",
+    } do
+      t.eq(mapping_env.fold(written), same, written)
+    end
     t.eq(mapping_env.fold(nil), "")
   end)
   t.case("country: codes, names in any language, shared names are nobody's", function()

@@ -74,10 +74,14 @@ local function watched(t)
     line_with(child, ".: ok")
     line_with(child, "waiting for a save")
     local good = files["details.lua"]
-    assert(host.file.write(dir .. "/notes.txt", "not looked at"))
+    local here = assert(host.watch(dir))
+    for i = 1, 3 do -- a change that is none of a mapping, heard
+      assert(host.file.write(dir .. "/notes.txt", "not looked at " .. i))
+      t.ok(here:wait(BOUND_MS), "a change was not heard")
+    end
     assert(host.file.write(dir .. "/details.lua", (good:gsub("match =", "mach ="))))
     t.eq(line_with(child, "mach"),
-      "./details.lua:5: account.mach: unknown key `mach`; did you mean `match`?")
+      "./details.lua:7: account.mach: unknown key `mach`; did you mean `match`?")
     line_with(child, ".: 1 thing is wrong")
     line_with(child, "waiting for a save")
     assert(host.file.write(dir .. "/details.lua", good))

@@ -1,39 +1,14 @@
 -- The whole mapping of the guide, in a CRM that has its columns: it runs as it is written.
+local customised = require "commands.customised"
 local kit = require "commands.kit"
 local rules = require "commands.rules"
 local files = require "commands.whole_mapping"
 
-local KIND = "Microsoft.Dynamics.CRM."
+local column, text, choice, label = customised.column, customised.text, customised.choice,
+  customised.label
+local KIND = customised.KIND
 
 -- ---- What the CRM's administrator adds ----
-
-local function label(words)
-  return { ["@odata.type"] = KIND .. "Label", LocalizedLabels = json.array {
-    { ["@odata.type"] = KIND .. "LocalizedLabel", Label = words, LanguageCode = 1033 } } }
-end
-
-local function column(kind, name, more)
-  local out = { ["@odata.type"] = KIND .. kind .. "AttributeMetadata", SchemaName = name,
-    DisplayName = label(name), RequiredLevel = { Value = "None", CanBeChanged = true,
-      ManagedPropertyLogicalName = "canmodifyrequirementlevelsettings" } }
-  for k, v in pairs(more or {}) do out[k] = v end
-  return out
-end
-
-local function text(name, more)
-  local out = column("String", name, { MaxLength = 100, FormatName = { Value = "Text" } })
-  for k, v in pairs(more or {}) do out[k] = v end
-  return out
-end
-
-local function choice(name, ...)
-  local options = json.array {}
-  for i, words in ipairs { ... } do
-    options[i] = { Value = 99999999 + i, Label = label(words) }
-  end
-  return column("Picklist", name, { SourceTypeMask = 0, OptionSet = { IsGlobal = false,
-    OptionSetType = "Picklist", Options = options } })
-end
 
 local COUNTRY = { ["@odata.type"] = KIND .. "EntityMetadata", SchemaName = "new_Country",
   DisplayName = label "Country", DisplayCollectionName = label "Countries",
@@ -48,7 +23,7 @@ local LOOKUP = { ["@odata.type"] = KIND .. "OneToManyRelationshipMetadata",
   Lookup = column("Lookup", "new_CountryId", { AttributeType = "Lookup",
     AttributeTypeName = { Value = "LookupType" } }) }
 
--- What stands where, where it is made if not there, what makes it.
+-- What stands where, what makes it.
 local NEEDED = {
   { "EntityDefinitions(LogicalName='new_country')", "EntityDefinitions", COUNTRY },
   { "new_country.new_isocode", text "new_IsoCode" },
@@ -59,55 +34,9 @@ local NEEDED = {
   { "opportunity.new_dealvalue", column("Money", "new_DealValue", { PrecisionSource = 2 }) },
 }
 
-local function token_of(s)
-  local secret = host.file.read(s.dir .. "/crm_secret"):gsub("%s+$", "")
-  local got = assert(host.http.request { method = "POST",
-    url = s.base.tokens .. "/practice.example/oauth2/v2.0/token",
-    headers = { ["Content-Type"] = "application/x-www-form-urlencoded" },
-    body = "grant_type=client_credentials&client_id=7d1b0c52-0002-4a11-9c01-000000000002"
-      .. "&client_secret=" .. secret .. "&scope=" .. s.base.crm .. "/.default" })
-  return json.decode(got.body).access_token
-end
-
--- ask(method, path, body) of the CRM, as its administrator.
-local function administrator(s)
-  local headers = { ["Content-Type"] = "application/json",
-    Authorization = "Bearer " .. token_of(s) }
-  return function(method, path, body)
-    return assert(host.http.request { method = method, headers = headers,
-      body = body and json.encode(body), url = s.base.crm .. "/api/data/v9.2/" .. path })
-  end
-end
-
--- "account.new_duns" -> where it is read, where it is made
-local function places(name)
-  local of, column_name = name:match("^(%w[%w_]*)%.([%w_]+)$")
-  if not of then return name end
-  local at = ("EntityDefinitions(LogicalName='%s')/Attributes"):format(of)
-  return ("%s(LogicalName='%s')"):format(at, column_name), at
-end
-
 -- Columns and countries, as far as the CRM lacks them; -> code -> row
 local function customise(t, s)
-  local ask, publishers = administrator(s), {}
-  local function good(method, path, body)
-    local answer = ask(method, path, body)
-    t.ok(answer.status < 300, ("%s: %d %s"):format(path, answer.status, answer.body))
-    return answer
-  end
-  for _, row in ipairs(s:rows("crm:publisher")) do
-    publishers[row.customizationprefix or ""] = true
-  end
-  if not publishers.new then
-    s:act("create", { table = "publisher", values = { uniquename = "new", friendlyname = "New",
-      customizationprefix = "new", customizationoptionvalueprefix = 10000 } })
-  end
-  for _, row in ipairs(NEEDED) do
-    local at, into = places(row[1])
-    if ask("GET", at).status == 404 then
-      good("POST", row[3] and row[2] or into, row[3] or row[2])
-    end
-  end
+  local good = customised.add(t, s, NEEDED)
   local rows = {}
   for code, name in pairs { DE = "Germany", JP = "Japan" } do
     local made = good("POST", "new_countries", { new_name = name, new_isocode = code })

@@ -83,7 +83,7 @@ static void errors(void)
 		CHECK_STR(ask(&s, "{\"call\":\"arrives_as\"," DEAL "}"),
 			  "p/details.lua:3: arrives_as: must be one of opportunity, lead");
 		CHECK_STR(ask(&s, "{\"call\":\"close_reason\",\"crm\":{}}"),
-			  "p/details.lua:4: `os` is not known here");
+			  "p/details.lua:4: `os` is not known here; the day is `ctx.today`");
 		CHECK_STR(ask(&s, "{\"call\":\"nonsense\"}"),
 			  "nonsense: there is no question `nonsense`");
 		CHECK_STR(ask(&s, "{\"call\":"), "JSON, line 1, column 9: it ends too early");
