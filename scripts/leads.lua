@@ -93,7 +93,8 @@ end
 -- The connector's columns are named alike on both tables.
 local function select_of(known, meta)
   local c, out = known.columns, { "subject", "description", "statecode", "statuscode" }
-  for _, name in ipairs { "qualifyingopportunityid", c.sync, c.identifier, c.link, c.audit } do
+  for _, name in ipairs { "qualifyingopportunityid", c.sync, c.identifier, c.link, c.audit,
+    table.unpack(known.describe.columns.lead or {}) } do
     out[#out + 1] = meta.columns[name] and name or nil
   end
   return out
@@ -101,10 +102,21 @@ end
 
 -- ---- Coming in ----
 
-local MONEY = { estimatedamount = "value", estimatedclosedate = "closing_date" }
 local NOT_CARRIED = { "intent", "partner_role", "solution_area", "solution_play", "stage",
   "campaign", "solutions" }
 local MONEY_NAMES = { "value", "currency", "closing_date" }
+
+-- What does not fit comes with the opportunity.
+local function money_of(v, deal, known, meta)
+  local currency, columns = known.currencies.by_code[deal.currency or ""], meta.columns
+  if currency and columns[known.columns.currency] then
+    v[known.columns.currency] = { table = "transactioncurrency", id = currency.row }
+    v.estimatedamount = columns.estimatedamount and
+      canonical.fits(columns.estimatedamount, deal.value) and deal.value or nil
+    v.estimatedclosedate = columns.estimatedclosedate and
+      not withhold.too_early(deal.closing_date) and deal.closing_date or nil
+  end
+end
 
 local function values_of(deal, known, meta, lines)
   local first, err = details.country(deal.customer.country, known, lines)
@@ -114,6 +126,7 @@ local function values_of(deal, known, meta, lines)
   for name in pairs(first) do
     first[name] = meta.columns[name] and first[name] or nil
   end
+  money_of(first, deal, known, meta)
   local values
   values, err = details.answer("lead.create", deal, first, nil, lines)
   if not values then
@@ -125,18 +138,6 @@ local function values_of(deal, known, meta, lines)
     return nil, err
   end
   values.ownerid = values.ownerid or owner
-  local currency = deal.currency and known.currencies.by_code[deal.currency]
-  if currency and meta.columns[known.columns.currency] then
-    values[known.columns.currency] = { table = "transactioncurrency", id = currency.row }
-    for column, name in pairs(MONEY) do
-      values[column] = meta.columns[column] and deal[name] or nil
-    end
-    if not canonical.fits(meta.columns.estimatedamount, deal.value) then
-      values.estimatedamount = nil -- it comes with the opportunity
-    end
-    values.estimatedclosedate = not withhold.too_early(deal.closing_date) and
-      values.estimatedclosedate or nil
-  end
   return values
 end
 

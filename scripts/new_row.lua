@@ -115,11 +115,12 @@ local function made_before(intent, known)
 end
 
 -- Rows the mapping wants besides, once for a deal: their ids follow from the deal's and their keys.
+-- Of the deal's row, made in the same change set, the mapping is told the id, to name it.
 local function also_changes(changes, deal, intent, known)
   if not known.describe.has.also then
     return true
   end
-  local answer, err = host.map { call = "also", d = deal }
+  local answer, err = host.map { call = "also", d = deal, crm = { [known.key] = intent.row } }
   if not answer then
     return nil, err
   end

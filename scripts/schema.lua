@@ -4,6 +4,7 @@
 
 local checks = require "schema_checks"
 local lines_of = require("schema_lines").of
+local practice = require "practice"
 local settings = require "settings"
 local text = require "text"
 
@@ -19,6 +20,8 @@ M.rows = {
   { "stage", "enum", "production", "reload", "what this host is for",
     values = { "production", "staging", "sandbox" } },
   { "state", "path", "cosell.db", "restart", "the state file" },
+  { "practice", "boolean", false, "restart", "the practice environment on this machine: " ..
+    "addresses, names and short waits; what else the profile says goes before it" },
   { "key_file", "path", nil, "restart", "the key that seals tokens; default: <state>.key" },
 
   { "listen.address", "string", "127.0.0.1", "restart", "where callbacks are listened for" },
@@ -401,6 +404,7 @@ function M.normalise(profile, where)
     report("", "does not return a table")
     return { problems = json.array(problems) }
   end
+  profile = practice.below(profile)
   local meant = {}
   walk(profile, "", values, meant, report)
   check_needed(profile, meant, report)

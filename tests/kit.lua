@@ -109,6 +109,10 @@ function M.new(o)
   s.port = M.free_port()
   assert(host.file.mkdir(s.profile))
   for name, text in pairs(o.files or {}) do
+    local folder = name:match("^(.*)/")
+    if folder and not host.file.exists(s.profile .. "/" .. folder) then
+      assert(host.file.mkdir(s.profile .. "/" .. folder))
+    end
     assert(host.file.write(s.profile .. "/" .. name, text))
   end
   local text = M.profile_text(s, s.port, o.settings)

@@ -91,8 +91,13 @@ local DUPLICATE = "A record was not created or updated because a duplicate of th
 
 local function refuse_create(tools, _, args)
   local t = tools.table_named(args.table)
-  return switched(tools, args, "crm_refusal", t.logical, { code = args.code or "0x80040333",
-    status = math.tointeger(tonumber(args.status or 412)), message = args.message or DUPLICATE })
+  local demanded = columns_of(args.columns)
+  local lacking = #demanded > 0 and "A rule of this organization demands: "
+    .. table.concat(demanded, ", ") .. "."
+  return switched(tools, args, "crm_refusal", t.logical, { columns = demanded,
+    code = args.code or lacking and "0x80040265" or "0x80040333",
+    status = math.tointeger(tonumber(args.status or lacking and 400 or 412)),
+    message = args.message or lacking or DUPLICATE })
 end
 
 local function restored(tools, _, args)
@@ -138,8 +143,8 @@ return {
   ["lock-currency"] = { run = lock_currency,
     help = "quotes fix the currency of an opportunity: id= [on=no]" },
   ["refuse-create"] = { run = refuse_create,
-    help = "a rule of the customer's refuses new rows over the API: table= [code=] [status=] "
-      .. "[message=] [on=no]" },
+    help = "a rule of the customer's refuses new rows over the API, or those without a column of "
+      .. "some: table= [columns=A,B] [code=] [status=] [message=] [on=no]" },
   ["backup"] = { run = function(_, _, args) return backup.save(args.name or "backup") end,
     help = "lays the whole CRM aside: [name=]" },
   ["restore-backup"] = { run = restored,

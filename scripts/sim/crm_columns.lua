@@ -49,6 +49,17 @@ local function customer(name, account_many, contact_many)
     targets = { account = to("account", account_many), contact = to("contact", contact_many) } }
 end
 
+-- What an activity is about: a row of one of several tables.
+local function regarding(activity, ...)
+  local targets = {}
+  for _, target in ipairs({ ... }) do
+    local many = ("%s_%ss"):format(target, activity):gsub("%f[%w]%l", string.upper)
+    targets[target] = { nav = "regardingobjectid_" .. target .. "_" .. activity, many = many,
+      schema = many, delete = "Cascade" }
+  end
+  return { type = "Lookup", targets = targets }
+end
+
 -- state: { value, label, default status }, status: { value, label, state }
 local function states(state, status)
   local out = { statecode = { type = "State", options = {}, create = false },
@@ -124,5 +135,5 @@ end
 
 return { AR = AR, with = with, text = text, memo = memo, whole = whole, money = money, day = day,
   moment = moment, guid = guid, decimal = decimal, flag = flag, pick = pick, link = link,
-  customer = customer, states = states, active = active, fixed = fixed, history = history,
-  owned = owned, currency = currency, address = address, columns = columns }
+  customer = customer, regarding = regarding, states = states, active = active, fixed = fixed,
+  history = history, owned = owned, currency = currency, address = address, columns = columns }

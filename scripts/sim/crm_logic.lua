@@ -128,8 +128,21 @@ local function customer(row, given)
   row._customerid_value, row._customerid_type = id, id and kind
 end
 
+-- Calculated columns: the sum of others, none where all of them are empty.
+local function calculated(t, row)
+  for name, c in pairs(t.columns) do
+    local total
+    for _, part in ipairs(c.sum or {}) do
+      local v = values.number(row[part])
+      total = v and (total or 0) + v or total
+    end
+    if c.sum then row[name] = total and values.round(total, 4) end
+  end
+end
+
 DERIVE.opportunity = function(work, row, given, old, options)
   closing_rules(work, row, given, old, options)
+  calculated(tables.opportunity, row)
   if old and old.statecode ~= 0 and row.statecode == 0 then
     row.actualvalue, row.actualclosedate = nil, nil
   end

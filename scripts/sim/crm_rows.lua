@@ -252,16 +252,26 @@ local function with_defaults(work, t, id)
   return row
 end
 
--- A rule of the customer's that refuses new rows of a table (the act refuse-create).
-local function check_refusal(work, t)
+local function lacks(given, columns)
+  for _, name in ipairs(columns) do
+    if given[name] == nil or given[name] == json.null then return true end
+  end
+  return #columns == 0
+end
+
+-- A rule of the customer's that refuses new rows of a table, or those that lack a column of some
+-- (the act refuse-create).
+local function check_refusal(work, t, given)
   local rule = work.who.api and host.docs.get("crm_refusal", t.logical)
-  if rule then refuse(rule.status, rule.code, rule.message) end
+  if rule and lacks(given, rule.columns or {}) then
+    refuse(rule.status, rule.code, rule.message)
+  end
 end
 
 --- Makes a row; given as from parse. options.id: the primary key; options.nested: rows inside it.
 function M.create(work, t, given, options)
   options = options or {}
-  check_refusal(work, t)
+  check_refusal(work, t, given)
   local id = options.id or (given[t.id] ~= json.null and given[t.id]) or work.who.uuid()
   if work:get(t, id) then
     refuse(412, "0x80040237", "A record with matching key values already exists.")

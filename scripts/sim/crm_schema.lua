@@ -3,8 +3,9 @@
 -- things. Views are computed here, at each change. Also the error that every part of the practice
 -- CRM raises and the door of a request turns into an answer.
 local joined = require("sim.crm_tables_pairs")
+local own = require("sim.crm_tables_own")
 local SHIPPED = { require("sim.crm_tables").tables, require("sim.crm_tables_admin").tables,
-  joined.tables }
+  own.tables, joined.tables }
 
 local M = { tables = {}, by_set = {}, globals = {} }
 
@@ -99,6 +100,7 @@ function M.ship(world)
   for _, tables in ipairs(SHIPPED) do
     for logical, t in pairs(tables) do world.tables[logical] = copy(t) end
   end
+  own.add(world.tables, copy)
   for name, p in pairs(joined.pairs) do world.pairs[name] = copy(p) end
   return world
 end

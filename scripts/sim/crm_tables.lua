@@ -182,10 +182,21 @@ M.tables = {
         subject = text(200), description = memo(TEXT), actualrevenue = money(-TRILLION, TRILLION),
         actualend = moment(), opportunitystatecode = pick({ 0, "Open", 1, "Won", 2, "Lost" }),
         opportunitystatuscode = pick({ 1, "In Progress", 2, "On Hold", 3, "Won", 4, "Canceled",
-          5, "Out-Sold" }),
+          5, "Out-Sold", 100000001, "Lost to price" }),
         opportunityid = link("opportunity", "opportunityid", "Opportunity_OpportunityClose",
           { delete = "Cascade" }),
       }) },
+
+  task = { set = "tasks", display = "Task", id = "activityid", name = "subject", schema = "Task",
+    ownership = "User", activity = true, index = { "regardingobjectid", "subject" },
+    columns = columns(history("task"), owned("task"), states({ { 0, "Open", 2 },
+      { 1, "Completed", 5 }, { 2, "Canceled", 6 } }, { { 2, "Not Started", 0 },
+        { 3, "In Progress", 0 }, { 4, "Waiting on someone else", 0 }, { 5, "Completed", 1 },
+        { 6, "Canceled", 2 }, { 7, "Deferred", 0 } }), {
+      subject = text(200), description = memo(TEXT), scheduledend = moment(),
+      prioritycode = pick({ 0, "Low", 1, "Normal", 2, "High" }, { default = 1 }),
+      regardingobjectid = C.regarding("task", "opportunity", "account", "contact", "lead"),
+    }) },
 
   annotation = { set = "annotations", display = "Note", name = "subject", ownership = "User",
     index = { "objectid" },

@@ -112,6 +112,9 @@ local SPECIAL = {
     p.email = given[1] or p.email
     r.customerProfile.team = json.array { person(p) }
   end,
+  duns = function(r, v)
+    r.customerProfile.ids = json.array { { profileType = "Duns", id = tostring(v) } }
+  end,
   team = function(r, v)
     r.team = json.array {}
     for i, p in ipairs(list_of(v)) do r.team[i] = person_of(p) end

@@ -18,7 +18,7 @@ end
 
 local DEAL = "name value currency closing_date notes visible help solutions"
 local PORTAL = keys(DEAL .. " help_notes campaign customer country city state postal_code "
-  .. "address_line1 address_line2 size contact team reason stage external qualification")
+  .. "address_line1 address_line2 size duns contact team reason stage external qualification")
 local CRM_NEW = keys(DEAL .. " account contact country contact_phone contact_email sync values by")
 local REASON, NONE = keys "reason", {}
 

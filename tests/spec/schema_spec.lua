@@ -195,6 +195,22 @@ local function wrong_values(t)
   end
 end
 
+-- One word stands for the practice environment; what is said besides goes before it.
+local function practice(t)
+  local got = schema.normalise({ practice = true, crm = { url = "http://127.0.0.1:9103" },
+    settings = { settle = 5 } }, WHERE)
+  t.eq(#got.problems, 0, json.encode(got.problems))
+  local c = got.config
+  t.eq({ c.profile.stage, c.remotes[1].base, c.remotes[2].base, c.listen.port },
+    { "sandbox", "http://127.0.0.1:9103/api/data/v9.2/", "http://127.0.0.1:8102/v1.0/", 8100 })
+  t.eq({ c.settings.settle, c.settings.look_wait, c.state }, { 5, 0, "/etc/cosell/north/cosell.db" })
+  t.eq(c.grants[1].secret.env, "COSELL_SANDBOX_CRM_SECRET", "no secret stands in it")
+  local bad = schema.normalise({ practice = true, stage = "production" }, WHERE).problems
+  t.eq({ #bad, bad[1].key }, { 1, "callbacks.practice_origin" }, "never for a real tenant")
+  t.eq(schema.normalise({ practice = "yes" }, WHERE).problems[1].key, "crm.client_id",
+    "only true is yes")
+end
+
 local function not_a_table(t)
   local got = schema.normalise("text", WHERE)
   t.eq(got.problems[1].text, "does not return a table")
@@ -301,6 +317,7 @@ return function(t)
   t.case("normalise_staging_is_linked_and_needs_no_listener", function() staging(t) end)
   t.case("lines_strings_comments_functions_understood", function() key_lines(t) end)
   t.case("lines_broken_source_ends", function() broken_sources(t) end)
+  t.case("normalise_practice_is_a_whole_profile", function() practice(t) end)
   t.case("checks_urls", function() urls(t) end)
   t.case("text_helpers", function() texts(t) end)
 end

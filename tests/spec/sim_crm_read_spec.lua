@@ -221,7 +221,7 @@ return function(t)
   case("metadata: finding tables; functions are refused", function()
     local _,
       own = ask("GET", "EntityDefinitions?$select=LogicalName&$filter=IsCustomEntity%20eq%20true")
-    t.eq(#own.value, 5)
+    t.eq(#own.value, 6)
     local status, c = code("GET", "EntityDefinitions?$filter=startswith(LogicalName,'msft_')")
     t.eq({ status, c }, { 501, "0x8006088a" })
     t.eq(ask("GET", "EntityDefinitions(LogicalName='nothing')"), 404)

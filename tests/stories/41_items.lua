@@ -161,7 +161,7 @@ end
 -- ---- A country that is looked up ----
 
 local KIND = "Microsoft.Dynamics.CRM."
-local NEW_TABLE = [[{"@odata.type":"%sEntityMetadata","SchemaName":"new_Country",
+local NEW_TABLE = [[{"@odata.type":"%sEntityMetadata","SchemaName":"own_Country",
   "DisplayName":%s,"DisplayCollectionName":%s,"OwnershipType":"UserOwned","IsActivity":false,
   "HasActivities":false,"HasNotes":false,"Attributes":[%s]}]]
 local TEXT = [[{"@odata.type":"%sStringAttributeMetadata","SchemaName":"%s","DisplayName":%s,
@@ -170,15 +170,15 @@ local TEXT = [[{"@odata.type":"%sStringAttributeMetadata","SchemaName":"%s","Dis
   "MaxLength":100,"AttributeType":"String","AttributeTypeName":{"Value":"StringType"},
   "FormatName":{"Value":"Text"}}]]
 local LOOKUP = [[{"@odata.type":"%sOneToManyRelationshipMetadata",
-  "SchemaName":"new_country_account","ReferencedEntity":"new_country",
-  "ReferencedAttribute":"new_countryid","ReferencingEntity":"account",
+  "SchemaName":"own_country_account","ReferencedEntity":"own_country",
+  "ReferencedAttribute":"own_countryid","ReferencingEntity":"account",
   "CascadeConfiguration":{"Assign":"NoCascade","Delete":"RemoveLink","Merge":"NoCascade",
   "Reparent":"NoCascade","Share":"NoCascade","Unshare":"NoCascade"},
-  "Lookup":{"@odata.type":"%sLookupAttributeMetadata","SchemaName":"new_CountryId",
+  "Lookup":{"@odata.type":"%sLookupAttributeMetadata","SchemaName":"own_CountryId",
   "DisplayName":%s,"RequiredLevel":{"Value":"None","CanBeChanged":true,
   "ManagedPropertyLogicalName":"canmodifyrequirementlevelsettings"},"AttributeType":"Lookup",
   "AttributeTypeName":{"Value":"LookupType"}}}]]
-local LOOKED_UP = 'return { field = "new_countryid", code = "new_iso" }\n'
+local LOOKED_UP = 'return { field = "own_countryid", code = "own_iso" }\n'
 
 local function label(words)
   return ('{"@odata.type":"%sLabel","LocalizedLabels":[{"@odata.type":"%sLocalizedLabel",' ..
@@ -205,16 +205,16 @@ end
 
 -- A table of countries and the account's look-up into it; -> code -> row
 local function define_countries(t, s)
-  s:act("create", { table = "publisher", values = { uniquename = "new", friendlyname = "New",
-    customizationprefix = "new", customizationoptionvalueprefix = 10000 } })
+  s:act("create", { table = "publisher", values = { uniquename = "own", friendlyname = "Own",
+    customizationprefix = "own", customizationoptionvalueprefix = 10000 } })
   local post, rows = administrator(t, s), {}
   post("EntityDefinitions", NEW_TABLE:format(KIND, label "Country", label "Countries",
-    TEXT:format(KIND, "new_Name", label "Name", "true")))
-  post("EntityDefinitions(LogicalName='new_country')/Attributes",
-    TEXT:format(KIND, "new_Iso", label "Code", "false"))
+    TEXT:format(KIND, "own_Name", label "Name", "true")))
+  post("EntityDefinitions(LogicalName='own_country')/Attributes",
+    TEXT:format(KIND, "own_Iso", label "Code", "false"))
   post("RelationshipDefinitions", LOOKUP:format(KIND, KIND, label "Country"))
   for code, name in pairs { DE = "Deutschland", JP = "Japan" } do
-    rows[code] = post("new_countries", json.encode { new_name = name, new_iso = code })
+    rows[code] = post("own_countries", json.encode { own_name = name, own_iso = code })
   end
   return rows, post
 end
@@ -224,7 +224,7 @@ local function country_looked_up(t)
     local rows, post = define_countries(t, s)
     local account = post("accounts", json.encode { name = "Elbe Hafen GmbH",
       address1_line1 = "Kai 4", address1_city = "Hamburg", address1_postalcode = "20457",
-      ["new_CountryId@odata.bind"] = "/new_countries(" .. rows.DE .. ")" })
+      ["own_CountryId@odata.bind"] = "/own_countries(" .. rows.DE .. ")" })
     s:host_start { profile = s.profile, state = s.state, env = { COSELL_LOG = "debug" } }
     s:host_ready()
     kit.registered(s)
@@ -236,7 +236,7 @@ local function country_looked_up(t)
     s:rest()
     for _, row in ipairs(s:rows("crm:account")) do
       if row.name == "Kiso Valley Foods KK" then
-        t.eq(row._new_countryid_value, rows.JP, "came in")
+        t.eq(row._own_countryid_value, rows.JP, "came in")
         return
       end
     end

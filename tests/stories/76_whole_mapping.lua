@@ -38,9 +38,14 @@ local NEEDED = {
 local function customise(t, s)
   local good = customised.add(t, s, NEEDED)
   local rows = {}
+  for _, row in ipairs(s:rows("crm:new_country")) do
+    rows[row.new_isocode] = row.new_countryid
+  end
   for code, name in pairs { DE = "Germany", JP = "Japan" } do
-    local made = good("POST", "new_countries", { new_name = name, new_isocode = code })
-    rows[code] = made.headers["odata-entityid"]:match("%((.-)%)$")
+    if not rows[code] then
+      local made = good("POST", "new_countries", { new_name = name, new_isocode = code })
+      rows[code] = made.headers["odata-entityid"]:match("%((.-)%)$")
+    end
   end
   return rows
 end

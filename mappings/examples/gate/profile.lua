@@ -1,0 +1,1 @@
+return { practice = true, state = "../../../build/sandbox.db" }
