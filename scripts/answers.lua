@@ -243,6 +243,7 @@ function QUESTIONS.describe(self)
     taxonomy = { roles = self:find("taxonomy", "roles"), areas = self:find("taxonomy", "areas") } }
 end
 
+function QUESTIONS.said(self) return require("mapping_said").of(self) end
 QUESTIONS["account.match"] = function(self, q) return self:match("account.match", q) end
 QUESTIONS["contact.match"] = function(self, q) return self:match("contact.match", q) end
 QUESTIONS["account.pick"] = function(self, q) return self:pick("account.pick", q) end

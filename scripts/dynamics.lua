@@ -10,6 +10,8 @@ local wire = require "dynamics_wire"
 local M = {}
 
 M.table = meta.table
+M.table_anew = meta.table_anew
+M.tables = meta.names
 M.forget = meta.forget
 M.tables_with_prefix = meta.tables_with_prefix
 M.relations = meta.relations

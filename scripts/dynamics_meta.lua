@@ -176,6 +176,20 @@ local function from_mark(logical)
   return nil
 end
 
+--- The definition of a table as it is now, kept for this start and the next; what was known of it
+--- stays if that fails.  (suspends)
+---@param logical string
+---@return table|nil meta, table|nil err  kind absent: there is no such table
+function M.table_anew(logical)
+  local meta, err = read(logical)
+  if not meta then return nil, err end
+  local kept = { at = host.now_ms(), shape = SHAPE, meta = meta }
+  tables[logical], sets[logical] = kept, meta.set
+  local stored, bad = host.store.mark_set("meta:" .. logical, json.encode(kept))
+  if not stored and bad then return nil, bad end
+  return meta
+end
+
 --- The definition of a table, from the cache if it is younger than a day.  (suspends)
 ---@param logical string
 ---@return table|nil meta, table|nil err
@@ -186,17 +200,10 @@ function M.table(logical)
     tables[logical] = kept
     return kept.meta
   end
-  local meta, err = read(logical)
-  if not meta then
-    -- An old definition is better than none while the CRM cannot be reached.
-    if kept and (err.kind == "net" or err.kind == "busy") then return kept.meta end
-    return nil, err
-  end
-  kept = { at = now, shape = SHAPE, meta = meta }
-  tables[logical], sets[logical] = kept, meta.set
-  local stored, bad = host.store.mark_set("meta:" .. logical, json.encode(kept))
-  if not stored and bad then return nil, bad end
-  return meta
+  local meta, err = M.table_anew(logical)
+  -- An old definition is better than none while the CRM cannot be reached.
+  if not meta and kept and (err.kind == "net" or err.kind == "busy") then return kept.meta end
+  return meta, err
 end
 
 --- Drops what is known of a table, because something of it was unknown; true if asking again makes
@@ -255,6 +262,19 @@ function M.tables_with_prefix(prefix)
         tracked = row.ChangeTrackingEnabled == true,
       }
     end
+  end
+  table.sort(out, function(a, b) return a.name < b.name end)
+  return out
+end
+
+--- All tables of the CRM: { { name =, label = }, ... }.  (suspends)
+---@return { name: string, label: string|nil }[]|nil, table|nil
+function M.names()
+  local rows, err = list("list the tables", "EntityDefinitions?$select=LogicalName,DisplayName")
+  if not rows then return nil, err end
+  local out = {}
+  for i, row in ipairs(rows) do
+    out[i] = { name = row.LogicalName, label = (labels_of(row.DisplayName)) }
   end
   table.sort(out, function(a, b) return a.name < b.name end)
   return out

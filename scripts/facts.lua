@@ -6,6 +6,7 @@ local dynamics = require "dynamics"
 local fields = require "fields"
 local forms = require "forms"
 local lists = require "lists"
+local mapping_look = require "mapping_look"
 local selection = require "selection"
 local marks = require "marks"
 local more_fields = require "more_fields"
@@ -368,6 +369,7 @@ function M.get()
     learning = host.now_ms()
     local whole, facts, err = pcall(build)
     learning = nil
+    mapping_look.due(facts, err)
     if not whole then
       error(facts, 0)
     elseif not facts then

@@ -51,6 +51,7 @@ function json.pretty(value) end
 ---@class host
 ---@field generation integer of these scripts, this profile, this mapping
 ---@field version string
+---@field defaults? string commands that run here: the folder of the shipped mappings
 ---@field profile host.profile do not change it
 host = {}
 

@@ -127,6 +127,7 @@ static bool open_scripts(struct here *h, struct err *e)
 	s->world = &h->p.world;
 	s->local = true;
 	s->self = h->paths->self;
+	s->defaults = h->paths->defaults;
 	s->load = on_load;
 	s->ctx = h;
 	s->tasks = tasks_new(h->vm, h->db, s->world);

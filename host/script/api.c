@@ -61,6 +61,10 @@ static int l_describe(lua_State *L)
 	lua_rawget(L, -2);
 	lua_pushinteger(L, d->s->generation);
 	lua_setfield(L, -2, "generation");
+	if (d->s->defaults) {
+		lua_pushstring(L, d->s->defaults);
+		lua_setfield(L, -2, "defaults");
+	}
 	if (d->profile) {
 		if (!json_decode(L, d->profile, strlen(d->profile), &e))
 			return luaL_error(L, "host.profile: %s", e.text);

@@ -3,6 +3,8 @@ local brakes = require "brakes"
 local clocks = require "clocks"
 local find = require "find"
 local flows = require "commands.flows"
+local mapping_look = require "mapping_look"
+local mapping_meta = require "mapping_meta"
 local table_text = require "table_text"
 local twins = require "twins"
 local words = require "words"
@@ -79,6 +81,7 @@ local function gather()
   s.queue, s.failed = queue_of(), dead_letters()
   s.brake = brakes.on()
   s.clocks = clocks.list()
+  s.mapping = mapping_look.found()
   s.conflicts = #host.store.note_list(nil, "conflict", MOST_CONFLICTS)
   s.alike = #twins.list(MOST_CONFLICTS)
   local err
@@ -102,6 +105,22 @@ local function given(text)
   return text ~= nil and text ~= json.null and text ~= "" and text or nil
 end
 
+-- What of the mapping does not fit this CRM: what is wrong first, then what may be.
+local function mapping_lines(list, add)
+  local shown = 0
+  for _, level in ipairs { "error", "warning" } do
+    for _, one in ipairs(list) do
+      shown = shown + (one.level == level and 1 or 0)
+      if one.level == level and shown <= MOST_SHOWN then
+        add(level == "error" and "mapping" or "mapping hint", "mapping: %s", mapping_meta.line(one))
+      end
+    end
+  end
+  if shown > MOST_SHOWN then
+    add("mapping hint", "mapping: and %d more: status --json has them all", shown - MOST_SHOWN)
+  end
+end
+
 local function to_do(s)
   local out = json.array {}
   local function add(what, words_of, ...)
@@ -123,6 +142,7 @@ local function to_do(s)
     add("restart", "the change of `%s` in the profile needs a restart; the old value runs",
       s.needs_restart)
   end
+  mapping_lines(s.mapping, add)
   local c = s.callbacks or {}
   if (c.bad_in_a_row or 0) >= MANY_REJECTED then
     add("callbacks", "%d callbacks in a row were rejected: %s; changes come by polls",
@@ -162,7 +182,7 @@ local function to_do(s)
 end
 
 -- What is worth a line is not always worth an alarm.
-local QUIET = { restart = true, found = true }
+local QUIET = { restart = true, found = true, ["mapping hint"] = true }
 
 local function needs_person(list)
   for _, item in ipairs(list) do
