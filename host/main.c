@@ -25,6 +25,7 @@
  *   json_value     the values that Lua lacks: decimals, marked arrays
  *   json_write     Lua values as text, names sorted
  *   task           a coroutine with an owner, a cost and a place in the line
+ *   task_record    what is noted of one: cost, what it said, what a rehearsal asked
  *   services       what scripts may use, handed down
  *   api            the table `host`, put together
  *   api_host       what stands in it by itself: sleep, uuid, map, run ...
@@ -37,6 +38,7 @@
  *   api_child      host.child: programs that they start
  *   api_sheet      host.sheet: tables that people keep in files
  *   api_watch      host.watch: a command hears of changes below a folder
+ *   api_trial      host.trial: another version of the profile's files
  *   api_crypto     host.crypto: digests, keys, certificates
  *   api_rows       rows as Lua values, for api_store and api_docs
  *   api_kit        help for functions that Lua calls, for all of them
@@ -48,6 +50,7 @@
  *   mapper_frame   its answers, read by position
  *   generation     a set of files, proved good
  *   reload         which generation runs, and how an old one ends
+ *   trial          another set of files beside it, whose tasks only rehearse
  *
  * remote    named endpoints
  *   remote         the line of calls in front of each, and what their ends mean
@@ -74,6 +77,7 @@
  *   queue_many     jobs: all of them at once
  *   links          joined records, and what hangs on them
  *   runs           what was done
+ *   filesets       the administrator's files of the last generations
  *   docs           documents of the practice environment; JSON edited as text
  *   json_text      one value out of a JSON text
  *   vault          our secrets, sealed

@@ -10,6 +10,7 @@
 --   loaded()  says that the files are in memory: what comes above that belongs to the questions
 --   place() -> "file:line: " of the mapping's function that asks for something, or ""
 
+local answer_trace = require "answer_trace"
 local contract = require "contract"
 local kind_of = require("contract_checks").kind_of
 local fixtures = require "fixtures"
@@ -86,8 +87,9 @@ end
 function Answers:find(file, place)
   local row = contract.by_place[file][place]
   local own = at(self.own[file], place)
-  if own ~= nil then return own, row end
-  return at(self.default[file], place), row
+  local given = own == nil and at(self.default[file], place) or own
+  answer_trace.asks(self.trace, (own == nil and "default." or "") .. file, place, given)
+  return given, row
 end
 
 -- Asks the function at a place; nil if nobody has one.
@@ -112,9 +114,14 @@ end
 
 -- create and update: the default's layer, then the administrator's
 function Answers:fill(place, q)
-  local row = contract.by_place.details[place]
-  local v = self:layer(at(self.default.details, place), row, q.d, q.v or {}, q.crm)
-  return { v = self:layer(at(self.own.details, place), row, q.d, v, q.crm) }
+  local row, v = contract.by_place.details[place], q.v or {}
+  for _, role in ipairs { "default.details", "details" } do
+    local given = at(role == "details" and self.own.details or self.default.details, place)
+    v = answer_trace.layer(self.trace, role, place, given, v, function(before)
+      return self:layer(given, row, q.d, before, q.crm)
+    end)
+  end
+  return { v = v }
 end
 
 -- An alternative of which a value is missing is skipped.
@@ -137,6 +144,7 @@ function Answers:match(place, q)
   local answer = own and own(q.d)
   if answer == nil then
     own = at(self.default.details, place)
+    answer_trace.asks(self.trace, "default.details", place, own)
     answer = own and own(q.d) or {}
   end
   return { alternatives = complete(own and self:hold(row, own, answer) or answer) }
@@ -172,6 +180,7 @@ end
 
 function Answers:fields()
   local out = json.array {}
+  answer_trace.notes(self.trace, "fields", "details", "fields")
   for _, row in ipairs(self:find("details", "fields") or {}) do
     out[#out + 1] = { crm = row.crm, referral = row.referral, direction = row.direction or "both",
       conflict = row.conflict or "crm" }
@@ -191,6 +200,8 @@ function Answers:deal_value()
   local own = self.own.deal_value
   local file = (own.field or own.read or own.write) and own or self.default.deal_value
   local read = file.read
+  answer_trace.notes(self.trace, "deal_value", file == own and "deal_value" or
+    "default.deal_value", file.write and "write" or "field")
   if type(read) == "function" then read = true end
   return { field = file.field, read = read, write = file.write,
     currency = own.currency or self.default.deal_value.currency or "row" }
@@ -198,6 +209,7 @@ end
 
 function Answers:country()
   local own = self.own.country
+  answer_trace.notes(self.trace, "country", own.field and "country" or "default.country", "field")
   return { field = own.field or self.default.country.field, code = own.code,
     custom = own.to_code ~= nil or own.from_code ~= nil }
 end
@@ -270,6 +282,8 @@ end
 QUESTIONS["deal_value.read"] = function(self, q)
   local own = self.own.deal_value
   local file = (own.field or own.read or own.write) and own or self.default.deal_value
+  answer_trace.asks(self.trace, file == own and "deal_value" or "default.deal_value",
+    file.read and "read" or "field", file.read or file.field)
   local value
   if type(file.read) == "function" then
     value = self:hold(contract.by_place.deal_value.read, file.read, file.read(q.crm))
@@ -385,8 +399,8 @@ end
 ---@param q table
 ---@return table
 function Answers:answer(q)
-  self.today = nil
-  return self:answer_one(q)
+  self.today, self.trace = nil, q.trace and answer_trace.new(self.files) or nil
+  return answer_trace.sign(self.trace, self:answer_one(q))
 end
 
 return M

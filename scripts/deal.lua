@@ -19,16 +19,15 @@ local helper = require "flows.helper"
 local leads = require "leads"
 local links = require "links"
 local merge = require "merge"
-local microsoft_updates = require "flows.microsoft_updates"
 local new_row = require "new_row"
 local outward = require "flows.dynamics_to_partner_center"
 local partner_center = require "partner_center"
+local rehearsal = require "rehearsal"
 local say = require "say"
 local start = require "start"
 local text = require "text"
 local turns = require "turn"
 local twins = require "twins"
-local withhold = require "withhold"
 
 local M = {}
 
@@ -150,6 +149,7 @@ end
 -- Both sides known: merge, write, keep.
 local function synchronise(turn)
   local plan, err = decide.plan(turn)
+  turn.plan = plan
   if not plan then
     return nil, err
   elseif decide.is_empty(turn, plan) and not helper.marked(turn) then
@@ -269,37 +269,13 @@ local function may_have_it(turn, id)
     return false
   end
   local why, wait = twins.hold(id)
-  if wait then
-    return true, wait
+  if wait then -- a rehearsal shows what comes then
+    return not rehearsal.of_task(), wait
   elseif why then
     turns.say(turn, "partner_center_to_dynamics", "alike", { why = why })
     return true, links.keep(turn.link)
   end
   return false
-end
-
--- What of a deal the row is not given when it is made, and stays a change: it goes from `deal`.
--- -> what is told
-local function held_at_first(turn, deal)
-  local held
-  deal.solutions, held = withhold.known_solutions(deal.solutions, turn.known)
-  turn.link.waits = #held > 0 or turn.link.waits
-  local heard = deal.state ~= "new" and
-    microsoft_updates.heard(deal, {}, nil, turn.read.theirs) or {}
-  table.move(heard, 1, #heard, #held + 1, held)
-  local names = microsoft_updates.unheard(deal, {})
-  for _, said in ipairs(withhold.unknown_choices(deal, nil, turn.known)) do
-    names[#names + 1], held[#held + 1] = said.field, said
-  end
-  local date = withhold.too_early(deal.closing_date)
-  if date then
-    names[#names + 1], held[#held + 1] = "closing_date", date
-  end
-  turn.link.owned = withhold.money(deal, turn.known, names, held)
-  for _, name in ipairs(names) do
-    deal[name], turn.link.waits = nil, true
-  end
-  return held
 end
 
 -- A base without what the row was not given.
@@ -373,7 +349,7 @@ local function inward(turn)
   if waits then
     return ending, bad
   end
-  local held = held_at_first(turn, deal)
+  local held = new_row.held_at_first(turn, deal)
   local made
   made, err = new_row.create(turn, deal, held)
   if not made then
@@ -448,8 +424,8 @@ local function lead(turn)
   return nil, err
 end
 
--- What keeps a deal from being looked at, and what a person can do about it.
-local function held_up(link)
+---What keeps a deal from being looked at, and what a person can do about it.
+function M.held_up(link)
   local brake = brakes.on()
   if brake then
     return brake.why
@@ -471,11 +447,16 @@ function M.reconcile(payload)
   if not start.checked() then
     return CHECK_MS
   end
-  local turn = { link = link, trigger = payload.trigger }
-  local why = held_up(link)
+  local turn, why = { link = link, trigger = payload.trigger }, M.held_up(link)
   if why then
     return turns.paused(turn, why)
   end
+  return M.take(turn)
+end
+
+---One turn of a deal that nothing holds up.  (suspends)
+function M.take(turn)
+  local link = turn.link
   -- Said again at the end; what stands if it fails, or has to wait.
   turns.say(turn, link.crm and "dynamics_to_partner_center" or "partner_center_to_dynamics",
     "waiting")

@@ -4,6 +4,7 @@
 
 local call = require "dynamics_call"
 local meta = require "dynamics_meta"
+local rehearsal = require "rehearsal"
 local text = require "text"
 local wire = require "dynamics_wire"
 
@@ -370,6 +371,7 @@ function M.changes(list, reads)
   if not parts then return nil, err end
   local after, prefers = read_parts(reads or {})
   if not after then return nil, prefers end
+  if rehearsal.of_task() then rehearsal.saved(list) end
   local changed, answers = call.batch("save the changes", parts, after)
   if not changed then
     if UNKNOWN[answers.code] then

@@ -199,7 +199,7 @@ function M.batch(doing, changes, reads, page)
   local prefer = #reads > 0 and { "odata.continue-on-error" } or nil
   local answer, err = request {
     method = "POST", path = "$batch", body = body, page = page,
-    operations = #changes + #reads,
+    operations = #changes + #reads, reads = #changes == 0,
     headers = M.headers(prefer, { ["Content-Type"] = content_type }),
   }
   if not answer then return nil, err end

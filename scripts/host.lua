@@ -143,6 +143,37 @@ function watching:wait(timeout_ms) end
 ---@return host.watching? watch, err? err
 function host.watch(folder) end
 
+---From here on this task only tries: what it writes into the state is undone at the end of each of
+---its steps, and of requests only those that read are sent.  There is no way back.
+function host.rehearse() end
+
+---What this rehearsal asked the mapping process and said of its run since the last call.
+---@return { asked: { question: table, answer: table }[], outcome?: string, detail?: table }
+function host.rehearsed() end
+
+---(suspends) Another version of the profile's files, proved like any other; its tasks rehearse.
+---@param source { dir?: string, shown?: string, generation?: integer }
+---@return host.trial? trial, err? err
+function host.trial(source) end
+
+---@class host.trial
+local trial = {} -- luacheck: ignore 241
+
+---(suspends) Calls require(module)[name](payload) in its scripts.
+---@param module string
+---@param name string
+---@param payload table
+---@return any result, err? err
+function trial:call(module, name, payload) end
+
+function trial:close() end
+
+---The generations whose files are kept, the newest first; changed: roles that differ from the one
+---before.
+---@return { generation: integer, at_ms: integer, files: integer, changed: string[] }[]? list
+---@return err? err
+function host.generations() end
+
 ---Commands that run here: runs a function as a task of its own.
 ---@param f fun()
 function host.spawn(f) end
@@ -160,6 +191,7 @@ host.http = {}
 ---@field body? string
 ---@field operations? integer what it counts as; batch items one by one
 ---@field page? boolean a list or delta page: not counted as a request
+---@field reads? boolean a POST that changes nothing: a rehearsal may send it
 ---@field max_answer? integer bytes
 
 ---@class host.answer
@@ -468,6 +500,10 @@ function host.sheet.write(path, what) end
 ---@param force? boolean covers a file
 ---@return true? ok, err? err
 function host.sheet.write_text(path, bytes, force) end
+
+---@param path string of a folder, fine if it is there
+---@return true? ok, err? err
+function host.sheet.folder(path) end
 
 -- ---- commands that run here only ----
 

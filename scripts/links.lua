@@ -2,7 +2,14 @@
 -- keys are aliases, unique in the state, so whoever comes second finds what the first one made.
 -- Everything here happens between two suspensions: a look and the write behind it cannot be
 -- parted. It must never ask a service.
+local rehearsal = require "rehearsal"
+
 local M = {}
+
+-- A rehearsal holds its link in memory alone: none of it is saved, no key is claimed, nobody woken.
+local function is_closed()
+  return rehearsal.of_task() ~= nil
+end
 
 ---@class Link
 ---@field id integer
@@ -75,6 +82,9 @@ end
 
 ---Saves a link as a turn holds it.
 function M.save(link)
+  if is_closed() then
+    return true
+  end
   local id, now = link.id, host.store.link_get(link.id) or {}
   if M.is_joined(now) then
     return true
@@ -93,6 +103,9 @@ end
 ---@param id integer
 ---@param edit fun(link: table)
 function M.edit(id, edit)
+  if is_closed() then
+    return true
+  end
   local doc = host.store.link_get(id)
   if not doc then
     return true
@@ -145,6 +158,9 @@ end
 ---it is saved.
 ---@param link Link
 function M.keep(link)
+  if is_closed() then
+    return true
+  end
   local ok, err = claim(link)
   if not ok then
     return nil, err
@@ -218,6 +234,9 @@ end
 ---@param link Link  keeps; the caller saves it
 ---@param other Link  ends
 function M.absorb(link, other)
+  if is_closed() then
+    return
+  end
   host.store.alias_move(other.id, link.id)
   link.engagement, link.ours, link.theirs = other.engagement, other.ours, other.theirs
   other.engagement, other.ours, other.theirs = nil, nil, nil
@@ -282,6 +301,9 @@ M.events = { callback = true, poll = true }
 ---@param trigger string  "callback" "poll" "delta" "solutions" "created" ...
 ---@param delay_ms integer|nil
 function M.wake(id, trigger, delay_ms)
+  if is_closed() then
+    return true
+  end
   return host.queue.put { kind = "deal", lane = "link:" .. id,
     key = ("deal:%d%s"):format(id, M.events[trigger] and ":event" or ""),
     payload = { link = id, trigger = trigger }, delay_ms = delay_ms, keep_payload = true }

@@ -9,10 +9,12 @@ local dynamics = require "dynamics"
 local fields = require "fields"
 local flow_table = require "flow_table"
 local links = require "links"
+local microsoft_updates = require "flows.microsoft_updates"
 local rows = require "row"
 local say = require "say"
 local state = require "state"
 local text = require "text"
+local withhold = require "withhold"
 
 local M = {}
 
@@ -30,6 +32,31 @@ function M.wanted(link, deal)
   return link.intent ~= nil or link.restore or inbound == "all" or
     (inbound == "linked" and deal.crm_id ~= nil)
 end
+---What of a deal the row is not given when it is made, and stays a change: it goes from `deal`.
+---@return Told[]
+function M.held_at_first(turn, deal)
+  local held
+  deal.solutions, held = withhold.known_solutions(deal.solutions, turn.known)
+  turn.link.waits = #held > 0 or turn.link.waits
+  local heard = deal.state ~= "new" and
+    microsoft_updates.heard(deal, {}, nil, turn.read.theirs) or {}
+  table.move(heard, 1, #heard, #held + 1, held)
+  local names = microsoft_updates.unheard(deal, {})
+  for _, said in ipairs(withhold.unknown_choices(deal, nil, turn.known)) do
+    names[#names + 1], held[#held + 1] = said.field, said
+  end
+  local date = withhold.too_early(deal.closing_date)
+  if date then
+    names[#names + 1], held[#held + 1] = "closing_date", date
+  end
+  turn.link.owned = withhold.money(deal, turn.known, names, held)
+  for _, name in ipairs(names) do
+    deal[name], turn.link.waits = nil, true
+  end
+  turn.held = held
+  return held
+end
+
 -- A row id that follows from what it stands for, so that two deals of one new customer make one
 -- account: who comes second is told that it exists, looks again, and finds it.  If it is there
 -- and yet not found (renamed since, or inactive), the second clash makes another id.

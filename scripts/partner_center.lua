@@ -3,6 +3,7 @@
 -- nothing.  It must never send anything to an address taken from an answer: of a link only the
 -- query string is used, on the configured base.
 
+local rehearsal = require "rehearsal"
 local text = require "text"
 local trace = require "trace"
 
@@ -137,6 +138,9 @@ local function call(doing, r)
     headers["client-request-id"] = host.uuid()
   end
   if r.body then headers["Content-Type"] = "application/json" end
+  if r.method ~= "GET" and r.remote == "partner_center" and rehearsal.of_task() then
+    return rehearsal.sent(r)
+  end
   r.headers, r.max_answer = headers, MAX_ANSWER
   local answer, err = host.http.request(r)
   if not answer then return nil, err end

@@ -5,8 +5,8 @@ local signed = require "commands.bench.signed"
 local M = { help = "print the figures", where = "here",
   usage = "cosell bench [SECTION...]   sync-100000: the comparison of so many deals" }
 
-local SECTIONS = { "intake", "crowd", "deals", "calls", "mapping", "sync", "memory", "start",
-  "reload" }
+local SECTIONS = { "intake", "crowd", "deals", "calls", "mapping", "sync", "preview", "memory",
+  "start", "reload" }
 local WIDTH = 96
 local HEAD = "cosell %s on %d cores (%s), load %s before\n" ..
   "all on 127.0.0.1; state files on %s, where a synced write of 4 KiB takes %s ms\n"

@@ -121,6 +121,7 @@ return {
   { 79, "how accounts are looked for and made is the mapping's", {} },
   { 80, "an administrator's own files are all that he changes; upgrades leave them alone", {} },
   { 81, "settings have a default and a current value, and their types are checked", {} },
+  { 83, "a mapping is tried on real records, with what would change, and nothing is written", {} },
 
   -- ---- That it can be relied on ----
   { 85, "no change comes back as an echo", {

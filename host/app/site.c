@@ -14,7 +14,9 @@
 #include "app/sched.h"
 #include "base/log.h"
 #include "script/reload.h"
+#include "script/trial.h"
 #include "store/backup.h"
+#include "store/filesets.h"
 #include "store/trouble.h"
 #include "store/vault.h"
 
@@ -37,6 +39,8 @@ struct site {
 	struct links *links;
 	struct runs *runs;
 	struct docs *docs;
+	struct filesets *filesets;
+	struct trials *trials;
 	struct vault *vault;
 	struct endpoints *endpoints;
 	struct sched *sched;
@@ -70,6 +74,8 @@ static bool open_state(struct site *s, const struct profile *p, struct err *e)
 	s->links = links_new(s->db);
 	s->runs = runs_new(s->db, RUNS_KEPT);
 	s->docs = docs_new(s->db);
+	s->filesets = filesets_new(s->db);
+	s->trials = trials_new(&s->config.env);
 	s->vault = vault_open(s->db, p->key_file, e);
 	return s->vault != NULL;
 }
@@ -230,6 +236,8 @@ static struct services services_of(struct site *s)
 				 .links = s->links,
 				 .runs = s->runs,
 				 .docs = s->docs,
+				 .filesets = s->filesets,
+				 .trials = s->trials,
 				 .remotes = endpoints_remotes(s->endpoints),
 				 .self = s->config.self,
 				 .queued = look,
@@ -243,7 +251,8 @@ static bool use(struct site *s, struct generation *g, struct err *e)
 {
 	const struct services sv = services_of(s);
 	int most = g->profile->jobs_at_once;
-	if (!number_of(s, g, e) || !generation_begin(g, &sv, endpoints_path(s->endpoints), e))
+	if (!number_of(s, g, e) || !generation_keep(g, s->filesets, e) ||
+	    !generation_begin(g, &sv, endpoints_path(s->endpoints), e))
 		return false;
 	if (s->config.serve &&
 	    (!revive(s, g->number, e) || !sched_use(s->sched, g->vm, g->tasks, g->number, most, e)))
@@ -319,7 +328,7 @@ static bool run_tasks(struct site *s, int64_t until_us)
 	bool more = false;
 	for (struct generation *g = reload_current(s->reload); g; g = g->older)
 		more |= tasks_run(g->tasks, until_us);
-	return more;
+	return trials_run(s->trials, until_us) || more;
 }
 
 static bool any_ready(struct site *s)
@@ -327,7 +336,7 @@ static bool any_ready(struct site *s)
 	for (struct generation *g = reload_current(s->reload); g; g = g->older)
 		if (tasks_ready(g->tasks))
 			return true;
-	return false;
+	return trials_ready(s->trials);
 }
 
 static void commit(struct site *s)
@@ -337,6 +346,7 @@ static void commit(struct site *s)
 	bool ok = db_commit(s->db, &e);
 	for (struct generation *g = reload_current(s->reload); g; g = g->older)
 		tasks_round_over(g->tasks, ok);
+	trials_round_over(s->trials, ok);
 	sched_round_over(s->sched, ok);
 	if (!ok || db_commits(s->db) != before)
 		say_outcome(s, ok, &e);
@@ -403,6 +413,7 @@ static void free_stores(struct site *s)
 {
 	if (s->vault)
 		vault_free(s->vault);
+	filesets_free(s->filesets);
 	if (s->docs)
 		docs_free(s->docs);
 	if (s->runs)
@@ -425,6 +436,7 @@ void site_free(struct site *s)
 	err_set(&ended, ERR_CONFIG, "the host stops");
 	end_backup(s, &ended);
 	reload_free(s->reload); /* closes all tasks */
+	trials_free(s->trials);
 	close_state(s);
 	sched_free(s->sched);
 	control_free(s->control);

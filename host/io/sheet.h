@@ -44,6 +44,8 @@ bool sheet_write(const char *path, const struct sheet_table *t, bool cover, stru
 /* The same for any bytes. */
 bool sheet_write_bytes(const char *path, const char *p, size_t n, bool cover,
 		       struct err *e) MUST_USE;
+/* Makes a folder in one that is there; fine if it is there itself. */
+bool sheet_folder(const char *path, struct err *e) MUST_USE;
 /* A file's bytes for a reader of text; *to grows. */
 bool sheet_read_bytes(const char *path, char **to, size_t *n, struct err *e) MUST_USE;
 

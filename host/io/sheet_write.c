@@ -146,6 +146,12 @@ bool sheet_read_bytes(const char *path, char **to, size_t *n, struct err *e)
 	return false;
 }
 
+bool sheet_folder(const char *path, struct err *e)
+{
+	return mkdir(path, 0755) == 0 || errno == EEXIST ||
+	       err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+}
+
 /* ---- workbooks ---- */
 
 static lxw_error fill(lxw_workbook *book, lxw_worksheet *sheet, const struct sheet_table *t)

@@ -31,6 +31,7 @@ static int l_open(lua_State *L)
 	api_crypto_open(L);
 	api_sheet_open(L);
 	api_watch_open(L);
+	api_trial_open(L);
 	lua_rawset(L, -3);
 	return 0;
 }

@@ -87,6 +87,9 @@ static int l_log(lua_State *L)
 	enum log_level level;
 	if (!log_level_from(luaL_checkstring(L, 1), &level))
 		return luaL_argerror(L, 1, "debug, info, warn or error");
+	const struct task *t = task_running(L);
+	if (t && task_rehearses(t))
+		level = LOG_DEBUG; /* it did not happen */
 	log_line(level, "%.*s", LOG_MOST, luaL_checkstring(L, 2));
 	return 0;
 }
@@ -139,12 +142,14 @@ static int l_reload(lua_State *L)
 struct asked {
 	struct ticket ticket;
 	struct mapper_call *call;
+	char *question; /* of a rehearsal, else NULL */
 };
 
 struct text_answer {
 	char *json;
 	size_t len;
 	struct err *e;
+	char *question; /* of a rehearsal, else NULL */
 };
 
 static int push_text_answer(lua_State *co, void *arg)
@@ -153,25 +158,36 @@ static int push_text_answer(lua_State *co, void *arg)
 	if (!co) {
 		free(a->json);
 		free(a->e);
+		free(a->question);
 		free(a);
 		return 0;
 	}
+	if (a->question && !a->e)
+		task_asked(task_of(co), a->question, a->json);
 	return a->e ? vm_fail(co, a->e) : api_push_json(co, a->json, a->len);
 }
 
-static void wake_with(struct ticket k, const char *json, size_t len, const struct err *e)
+/* Takes the question over. */
+static void wake_asked(struct ticket k, char *question, const char *json, size_t len,
+		       const struct err *e)
 {
 	struct text_answer *a = NEW(struct text_answer);
+	a->question = question;
 	a->json = json ? xmemdup0(json, len) : NULL;
 	a->len = len;
 	a->e = json ? NULL : api_err_copy(e);
 	task_wake(k, push_text_answer, a);
 }
 
+static void wake_with(struct ticket k, const char *json, size_t len, const struct err *e)
+{
+	wake_asked(k, NULL, json, len, e);
+}
+
 static void map_done(void *arg, const char *answer, size_t len, const struct err *e)
 {
 	struct asked *a = arg;
-	wake_with(a->ticket, answer, len, e);
+	wake_asked(a->ticket, a->question, answer, len, e);
 	free(a);
 }
 
@@ -179,7 +195,14 @@ static void map_cancel(void *arg)
 {
 	struct asked *a = arg;
 	mapper_cancel(a->call);
+	free(a->question);
 	free(a);
+}
+
+/* A rehearsal wants to know who answered: {"call":...} -> {"trace":true,"call":...} */
+static char *traced(const char *question)
+{
+	return xasprintf("{\"trace\":true%s%s", question[1] == '}' ? "" : ",", question + 1);
 }
 
 /* host.map(question) (suspends) -> answer | nil, err */
@@ -190,10 +213,34 @@ static int l_map(lua_State *L)
 	luaL_checktype(L, 1, LUA_TTABLE);
 	struct task *t = task_of(L);
 	const char *question = api_encode(L, 1);
+	if (*question != '{')
+		return luaL_argerror(L, 1, "a question has names");
 	struct asked *a = NEW(struct asked);
 	a->ticket = task_ticket(t);
-	a->call = mapper_ask(s->mapper, question, s->scratch.len, map_done, a);
+	a->question = task_rehearses(t) ? xstrdup(question) : NULL;
+	char *asks = a->question ? traced(question) : NULL;
+	a->call = mapper_ask(s->mapper, asks ? asks : question,
+			     asks ? strlen(asks) : s->scratch.len, map_done, a);
+	free(asks);
 	return task_wait(L, t, false, map_cancel, a);
+}
+
+/* ---- rehearsals ---- */
+
+/* host.rehearse(): this task writes nothing any more, see task.h */
+static int l_rehearse(lua_State *L)
+{
+	task_rehearse(task_of(L));
+	return 0;
+}
+
+/* host.rehearsed() -> {asked={{question=,answer=},...}, outcome=, detail=}: since the last call */
+static int l_rehearsed(lua_State *L)
+{
+	struct task *t = task_of(L);
+	struct buf *b = api_scratch(api_services(L));
+	task_rehearsed(t, b);
+	return api_push_json(L, b->data, b->len);
 }
 
 /* ---- a profile folder, loaded by a command that runs here ---- */
@@ -271,9 +318,20 @@ static int l_restore(lua_State *L)
 /* ---- registration ---- */
 
 static const luaL_Reg functions[] = {
-	{"sleep", l_sleep},   {"now_ms", l_now_ms}, {"uuid", l_uuid},     {"random", l_random},
-	{"log", l_log},       {"run", l_run},       {"map", l_map},       {"status", l_status},
-	{"reload", l_reload}, {"load", l_load},     {"backup", l_backup}, {"restore", l_restore},
+	{"sleep", l_sleep},
+	{"now_ms", l_now_ms},
+	{"uuid", l_uuid},
+	{"random", l_random},
+	{"log", l_log},
+	{"run", l_run},
+	{"map", l_map},
+	{"status", l_status},
+	{"reload", l_reload},
+	{"load", l_load},
+	{"backup", l_backup},
+	{"restore", l_restore},
+	{"rehearse", l_rehearse},
+	{"rehearsed", l_rehearsed},
 	{NULL, NULL},
 };
 

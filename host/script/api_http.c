@@ -311,12 +311,14 @@ static int start_remote(lua_State *L, struct services *s, struct task *t, struct
 	return task_wait(L, t, true, remote_dropped, w);
 }
 
-/* host.http.request{remote=, method=, path=, headers=, body=, operations=, page=, max_answer=}
- * (suspends) -> {status=, headers=, body=, ms=} | nil, err; with url= to this machine */
+/* host.http.request{remote=, method=, path=, headers=, body=, operations=, page=, max_answer=,
+ * reads=} (suspends) -> {status=, headers=, body=, ms=} | nil, err; with url= to this machine.
+ * reads: a POST that changes nothing, the only one that a rehearsal may send */
 static int l_http_request(lua_State *L)
 {
-	static const char *const keys[] = {"remote",     "method", "path",       "headers", "body",
-					   "operations", "page",   "max_answer", "url",     NULL};
+	static const char *const keys[] = {"remote", "method",     "path", "headers",
+					   "body",   "operations", "page", "max_answer",
+					   "url",    "reads",      NULL};
 	struct services *s = api_services(L);
 	struct web_header headers[HEADERS_MOST];
 	struct web_request rq = {.headers = headers};
@@ -333,6 +335,8 @@ static int l_http_request(lua_State *L)
 	rq.max_answer = (size_t)most;
 	if (!rq.method)
 		rq.method = "GET";
+	if (task_rehearses(t) && strcmp(rq.method, "GET") != 0 && !api_opt_bool(L, 1, "reads"))
+		return luaL_error(L, "a rehearsal writes nothing: %s is not sent", rq.method);
 	rq.url = api_opt_string(L, 1, "url", NULL);
 	if (rq.url) {
 		api_local(L);

@@ -18,5 +18,6 @@ void api_child_open(lua_State *L);
 void api_crypto_open(lua_State *L);
 void api_sheet_open(lua_State *L);
 void api_watch_open(lua_State *L);
+void api_trial_open(lua_State *L);
 
 #endif

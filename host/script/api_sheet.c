@@ -170,15 +170,21 @@ static int l_write_text(lua_State *L)
 	return written(L, sheet_write_bytes(path, text, n, force, &e), &e);
 }
 
+/* host.sheet.folder(path) -> true | nil, err: a folder for them, fine if it is there */
+static int l_folder(lua_State *L)
+{
+	const char *path = check_path(L);
+	struct err e;
+	return written(L, sheet_folder(path, &e), &e);
+}
+
 void api_sheet_open(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
 		{"name", l_name}, {"cells", l_cells}, {"close", l_close}, {NULL, NULL}};
-	static const luaL_Reg functions[] = {{"open", l_open},
-					     {"text", l_text},
-					     {"write", l_write},
-					     {"write_text", l_write_text},
-					     {NULL, NULL}};
+	static const luaL_Reg functions[] = {{"open", l_open},     {"text", l_text},
+					     {"write", l_write},   {"write_text", l_write_text},
+					     {"folder", l_folder}, {NULL, NULL}};
 	luaL_newmetatable(L, sheet_type);
 	lua_pushcfunction(L, l_close);
 	lua_setfield(L, -2, "__gc");

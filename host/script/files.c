@@ -243,6 +243,26 @@ static bool profile_entry(struct reader *r, const char *path, const char *name, 
 	return true;
 }
 
+/* "fixture:NAME" is fixtures/NAME.json, the others are ROLE.lua */
+static char *shown_of(const char *folder, const char *role)
+{
+	const char *fixture = strncmp(role, "fixture:", 8) == 0 ? role + 8 : NULL;
+	return fixture ? xasprintf("%s/fixtures/%s.json", folder, fixture)
+		       : xasprintf("%s/%s.lua", folder, role);
+}
+
+static bool kept_files(struct reader *r, const struct files_source *in)
+{
+	for (size_t i = 0; !r->look && i < in->kept->nmapping; i++) {
+		const struct files_one *f = &in->kept->mapping[i];
+		files_add(r->out, f->name, f->text, f->len);
+		struct files_one *last = &r->out->mapping[r->out->nmapping - 1];
+		free(last->shown);
+		last->shown = shown_of(in->shown, f->name);
+	}
+	return true;
+}
+
 static bool profile_folder(struct reader *r, const struct files_source *in, struct err *e)
 {
 	if (in->defaults && !walk(r, in->defaults, default_entry, NULL, e))
@@ -250,6 +270,8 @@ static bool profile_folder(struct reader *r, const struct files_source *in, stru
 	if (in->countries && !add(r, false, xstrdup("countries"), xstrdup("countries.lua"),
 				  in->countries, COUNTRIES_MOST, e))
 		return false;
+	if (in->kept)
+		return kept_files(r, in);
 	char *path = xasprintf("%s/profile.lua", in->profile);
 	bool there = access(path, F_OK) == 0;
 	free(path);
@@ -341,6 +363,21 @@ void files_clear(struct files *f)
 	list_free(f->scripts, f->nscripts);
 	list_free(f->mapping, f->nmapping);
 	memset(f, 0, sizeof(*f));
+}
+
+void files_add(struct files *f, const char *role, const char *text, size_t len)
+{
+	f->mapping = xrealloc(f->mapping, (f->nmapping + 1) * sizeof(*f->mapping));
+	f->mapping[f->nmapping++] = (struct files_one){.name = xstrdup(role),
+						       .shown = xstrdup(role),
+						       .path = xstrdup(""),
+						       .text = xmemdup0(text, len),
+						       .len = len};
+}
+
+bool files_own(const struct files_one *f)
+{
+	return strncmp(f->name, "default.", 8) != 0 && strcmp(f->name, "countries") != 0;
 }
 
 const struct files_one *files_mapping(const struct files *f, const char *role)

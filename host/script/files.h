@@ -9,14 +9,17 @@
 
 #include "base/err.h"
 
+struct files;
+
 /* Where they are; NULL: not wanted. */
 struct files_source {
-	const char *scripts;   /* folder */
-	const char *commands;  /* another folder of commands (tests) */
-	const char *defaults;  /* mappings/default */
-	const char *countries; /* countries.lua */
-	const char *profile;   /* the profile folder, absolute */
-	const char *shown;     /* the same as the user wrote it, for messages */
+	const char *scripts;      /* folder */
+	const char *commands;     /* another folder of commands (tests) */
+	const char *defaults;     /* mappings/default */
+	const char *countries;    /* countries.lua */
+	const char *profile;      /* the profile folder, absolute */
+	const char *shown;        /* the same as the user wrote it, for messages */
+	const struct files *kept; /* these in place of what is in the profile folder */
 };
 
 struct files_one {
@@ -37,6 +40,10 @@ struct files {
  * still changing. */
 bool files_read(struct files *out, const struct files_source *in, struct err *e) MUST_USE;
 void files_clear(struct files *f);
+/* One more file that is not on any disk: role, as in a profile folder, and text are copied. */
+void files_add(struct files *f, const char *role, const char *text, size_t len);
+/* Whether the administrator wrote it: it is of the profile folder, neither shipped nor made. */
+bool files_own(const struct files_one *f);
 const struct files_one *files_mapping(const struct files *f, const char *role); /* or NULL */
 
 #endif

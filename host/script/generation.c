@@ -37,7 +37,23 @@ void generation_free(struct generation *g)
 		mapper_free(g->mapper);
 	api_close(&g->services);
 	profile_free(g->profile);
+	files_clear(&g->files);
 	free(g);
+}
+
+bool generation_keep(struct generation *g, struct filesets *f, struct err *e)
+{
+	struct fileset_file *own = xcalloc(g->files.nmapping + 1, sizeof(*own));
+	size_t n = 0;
+	for (size_t i = 0; i < g->files.nmapping; i++) {
+		const struct files_one *one = &g->files.mapping[i];
+		if (files_own(one))
+			own[n++] = (struct fileset_file){one->name, one->text, one->len};
+	}
+	bool ok = filesets_keep(f, g->number, own, n, e);
+	free(own);
+	files_clear(&g->files);
+	return ok;
 }
 
 bool generation_begin(struct generation *g, const struct services *s, const char *callback_path,
@@ -106,6 +122,8 @@ static void finish(struct candidate *c, const struct err *e)
 		copy = *e;
 		copy.kind = ERR_CONFIG;
 	} else {
+		g->files = c->files;
+		c->files = (struct files){0};
 		c->g = NULL;
 	}
 	c->problems = NULL;

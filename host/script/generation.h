@@ -10,8 +10,9 @@
 #include "script/profile.h"
 
 struct generation {
-	int number;    /* set by who accepts it */
-	char hash[65]; /* of its files */
+	int number;         /* set by who accepts it */
+	char hash[65];      /* of its files */
+	struct files files; /* they themselves, until who accepts it has let them go */
 	struct vm *vm;
 	struct tasks *tasks; /* NULL until generation_begin */
 	struct mapper *mapper;
@@ -27,6 +28,9 @@ void generation_free(struct generation *g); /* tasks are closed (dropped); NULL 
  * host.profile (callback_path may be NULL). */
 bool generation_begin(struct generation *g, const struct services *s, const char *callback_path,
 		      struct err *e) MUST_USE;
+
+/* What the administrator wrote of its files is kept in the state; the rest nobody needs any more. */
+bool generation_keep(struct generation *g, struct filesets *f, struct err *e) MUST_USE;
 
 struct generation_env {
 	struct loop *loop;

@@ -14,9 +14,10 @@ struct mapper;
 
 /* The scripts that the mapping process itself runs: each must be among the files, as role
  * "module:NAME" (scripts/NAME.lua). */
-#define MAPPER_MODULES                                                                           \
-	"answers", "contract", "contract_checks", "contract_data", "fields", "fixtures", "fold", \
-		"mapping_env", "mapping_files", "schema_lines", "settings", "text"
+#define MAPPER_MODULES                                                                          \
+	"answer_trace", "answers", "contract", "contract_checks", "contract_data", "fields",    \
+		"fixtures", "fold", "mapping_env", "mapping_files", "schema_lines", "settings", \
+		"text"
 
 struct mapper_file {
 	const char *name; /* "details.lua" as shown in errors, e.g. "mappings/x/details.lua" */

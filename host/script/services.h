@@ -10,9 +10,12 @@
 #include "script/task.h"
 #include "script/vm.h"
 #include "store/docs.h"
+#include "store/filesets.h"
 #include "store/links.h"
 #include "store/queue.h"
 #include "store/runs.h"
+
+struct trials;
 
 /* Everything a generation of scripts may use; owned by who made it, outlives the vm. */
 struct services {
@@ -23,6 +26,8 @@ struct services {
 	struct links *links;
 	struct runs *runs;
 	struct docs *docs;
+	struct filesets *filesets;
+	struct trials *trials;
 	struct remotes *remotes;
 	struct mapper *mapper;
 	struct tasks *tasks;

@@ -5,7 +5,7 @@
  * it.  Everything that touches Lua's allocator runs protected, on the coroutine itself: a task that
  * meets the memory cap fails alone.  Never logs, never decides what an error means.
  */
-#include "script/task.h"
+#include "script/task_own.h"
 
 #include "script/json.h"
 
@@ -14,47 +14,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CALLS 8 /* remotes that are counted apart */
-
-struct task {
-	struct task *prev, *next; /* all tasks */
-	struct task *next_ready;
-	struct tasks *ts;
-	int64_t id;
-	int64_t wait; /* number of the present or last wait */
-	bool ready, waiting, touched;
-
-	struct task_call call;
-	lua_State *co; /* NULL before the first step */
-	int ref;
-
-	task_push *push; /* results of the wait that is over */
-	void *push_arg;
-	void (*cancel)(void *);
-	void *cancel_arg;
-
-	struct buf result; /* JSON of the first result */
-	struct err err;    /* that the script returned */
-	bool has_said;
-	struct task_said said;
-	struct task_cost cost;
-	struct {
-		char *remote;
-		int requests;
-	} calls[CALLS];
-};
-
-struct tasks {
-	struct vm *vm;
-	struct db *db;
-	const struct world *world;
-	struct task *all;
-	struct task *ready, *ready_last;
-	struct task *running;
-	size_t count;
-	int64_t last_id;
-};
 
 static const char tasks_key; /* its address names the registry entry */
 
@@ -104,14 +63,6 @@ static void push_drop(struct task *t)
 		push(NULL, t->push_arg);
 }
 
-static void said_clear(struct task *t)
-{
-	free(t->said.flow);
-	free(t->said.trigger);
-	free(t->said.outcome);
-	free(t->said.detail);
-}
-
 static void task_free(struct task *t)
 {
 	struct tasks *ts = t->ts;
@@ -127,12 +78,10 @@ static void task_free(struct task *t)
 	push_drop(t);
 	if (t->co)
 		luaL_unref(vm_lua(ts->vm), LUA_REGISTRYINDEX, t->ref);
-	for (int i = 0; i < CALLS; i++)
-		free(t->calls[i].remote);
 	free((char *)t->call.module);
 	free((char *)t->call.name);
 	free((char *)t->call.arg_json);
-	said_clear(t);
+	task_record_clear(t);
 	buf_free(&t->result);
 	free(t);
 }
@@ -257,7 +206,7 @@ static bool resume(struct task *t, struct err *e)
 static void end(struct task *t, const struct err *raised)
 {
 	struct db *d = t->ts->db;
-	if (raised->kind != ERR_NONE && d) {
+	if ((raised->kind != ERR_NONE || t->rehearses) && d) {
 		db_step_end(d, false);
 		db_step_begin(d);
 	}
@@ -285,8 +234,8 @@ static void step(struct task *t)
 		return;
 	}
 	if (ts->db) {
-		t->touched |= db_step_wrote(ts->db);
-		db_step_end(ts->db, true);
+		t->touched |= db_step_wrote(ts->db) && !t->rehearses;
+		db_step_end(ts->db, !t->rehearses);
 	}
 }
 
@@ -395,55 +344,24 @@ void *task_arg(const struct task *t)
 	return t->call.arg;
 }
 
-struct task_cost *task_cost(struct task *t)
-{
-	return &t->cost;
-}
+/* ---- the task of a Lua-called function ---- */
 
-void task_count(struct task *t, const char *remote, int requests)
-{
-	int i = 0;
-	while (i < CALLS - 1 && t->calls[i].remote && strcmp(t->calls[i].remote, remote) != 0)
-		i++;
-	if (!t->calls[i].remote)
-		t->calls[i].remote = xstrdup(remote);
-	t->calls[i].requests += requests;
-}
-
-void task_calls(const struct task *t, struct buf *out)
-{
-	buf_addc(out, '{');
-	for (int i = 0; i < CALLS && t->calls[i].remote; i++) {
-		if (i)
-			buf_addc(out, ',');
-		buf_add_json(out, t->calls[i].remote, strlen(t->calls[i].remote));
-		buf_addf(out, ":%d", t->calls[i].requests);
-	}
-	buf_addc(out, '}');
-}
-
-const struct task_said *task_said(const struct task *t)
-{
-	return t->has_said ? &t->said : NULL;
-}
-
-void task_say(struct task *t, const struct task_said *said)
-{
-	said_clear(t);
-	t->said = *said;
-	t->has_said = true;
-}
-
-struct task *task_of(lua_State *L)
+struct task *task_running(lua_State *L)
 {
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
 	struct tasks *ts = lua_touserdata(L, -1);
 	lua_pop(L, 1);
-	if (!ts || !ts->running || ts->running->co != L || !lua_isyieldable(L)) {
+	return ts ? ts->running : NULL;
+}
+
+struct task *task_of(lua_State *L)
+{
+	struct task *t = task_running(L);
+	if (!t || t->co != L || !lua_isyieldable(L)) {
 		luaL_error(L, "this function works in a task only, outside coroutines of your own");
 		return NULL; /* not reached */
 	}
-	return ts->running;
+	return t;
 }
 
 struct ticket task_ticket(struct task *t)

@@ -1,7 +1,7 @@
 /*
  * A job is a Lua coroutine.  It suspends in some host functions and is resumed by (tasks, task id,
  * wait number); an answer that comes for another wait is dropped.  Each step runs in a SAVEPOINT
- * (db_step_*): a raise undoes that step's writes.
+ * (db_step_*): a raise undoes that step's writes; of a rehearsal every step is undone.
  */
 #ifndef SCRIPT_TASK_H
 #define SCRIPT_TASK_H
@@ -75,7 +75,22 @@ struct task_said {
 const struct task_said *task_said(const struct task *t);     /* NULL: nothing */
 void task_say(struct task *t, const struct task_said *said); /* takes the texts over */
 
+/* ---- rehearsals ---- */
+
+/* From here on the task only tries: whatever it writes into the state is undone at the end of each
+ * of its steps, this one too, and host.http sends what reads and nothing else.  There is no way
+ * back. */
+void task_rehearse(struct task *t);
+bool task_rehearses(const struct task *t);
+/* A rehearsal keeps what it asked the mapping process (JSON texts). */
+void task_asked(struct task *t, const char *question, const char *answer);
+/* Appends {"asked":[{"question":,"answer":},...],"outcome":,"detail":} and forgets it; the outcome
+ * is what the script said of its run, left out if it said none. */
+void task_rehearsed(struct task *t, struct buf *out);
+
 /* ---- for the api files ---- */
+
+struct task *task_running(lua_State *L); /* whose step this is; NULL: none's */
 
 struct task *task_of(lua_State *L); /* the task that runs on this very coroutine; raises if none */
 

@@ -102,7 +102,19 @@ static const char step_1[] =
 	"create index doc_k3 on doc (collection, k3, id) where k3 is not null;"
 	"create index doc_k4 on doc (collection, k4, id) where k4 is not null;";
 
-static const char *const steps[] = {step_1};
+/* The administrator's files of the last generations (filesets.c). */
+static const char step_2[] =
+	"create table generation (id integer primary key, at_ms integer not null) strict;"
+	"create table generation_file ("
+	" generation integer not null,"
+	" role text not null,"
+	" hash text not null,"
+	" primary key (generation, role)"
+	") strict, without rowid;"
+	"create index generation_file_hash on generation_file (hash);"
+	"create table file_text (hash text primary key, text blob not null) strict, without rowid;";
+
+static const char *const steps[] = {step_1, step_2};
 #define STEPS ((int)(sizeof(steps) / sizeof(steps[0])))
 
 #ifdef COSELL_TEST

@@ -8,6 +8,7 @@ local fields = require "fields"
 local helper = require "flows.helper"
 local links = require "links"
 local partner_center = require "partner_center"
+local rehearsal = require "rehearsal"
 local referral_body = require "referral_body"
 local say = require "say"
 local state = require "state"
@@ -286,6 +287,9 @@ function M.unsettled(turn)
   local changed = text.ms(turn.row.modifiedon) or 0
   for _, child in ipairs(turn.row[turn.known.solutions.navigation] or {}) do
     changed = math.max(changed, text.ms(child.modifiedon) or 0)
+  end
+  if rehearsal.of_task() then -- it shows what will be sent then
+    return nil
   end
   local left = changed + settle - host.now_ms()
   return settle > 0 and left > 0 and left or nil

@@ -262,7 +262,7 @@ end
 
 local MADE = [[
 backup   backup.db, N KiB, mode 0600
-schema 1, N rows in 11 tables: each table counted, every page checked
+schema 2, N rows in 14 tables: each table counted, every page checked
       2  deals
       N  jobs
       N  run records
@@ -272,7 +272,7 @@ schema 1, N rows in 11 tables: each table counted, every page checked
 local BACK = [[
 restored cosell.db
 aside    cosell.db.aside-TIME, what stood there
-schema 1, N rows in 11 tables: each table counted, every page checked
+schema 2, N rows in 14 tables: each table counted, every page checked
       2  deals
       N  jobs
       N  run records
@@ -345,7 +345,7 @@ local function aside_and_missing_key(t)
     local made, exit = run_in(s, s.dir, { "backup", "--json", file })
     t.eq(exit, 0, made)
     made = json.decode(made)
-    t.eq({ exit, made.file, made.schema, made.secrets, made.tables.link }, { 0, file, 1, 1, 1 })
+    t.eq({ exit, made.file, made.schema, made.secrets, made.tables.link }, { 0, file, 2, 1, 1 })
     local text
     text, exit = run_in(s, s.dir, { "restore", file })
     t.has(text, "cosell.db: is there already; with --aside it is kept under another name")

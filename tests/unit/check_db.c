@@ -59,7 +59,7 @@ static void check_open(void)
 		static const struct {
 			const char *sql, *want;
 		} settings[] = {
-			{"pragma user_version", "1"},
+			{"pragma user_version", "2"},
 			{"pragma synchronous", "2"},
 			{"pragma locking_mode", "exclusive"},
 			{"pragma foreign_keys", "1"},

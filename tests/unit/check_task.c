@@ -109,6 +109,7 @@ static const char script[] =
 	"function M.eats() local s = {} for i = 1, 1e9 do s[i] = ('x'):rep(1000) .. i end end\n"
 	"function M.spins() while true do end end\n"
 	"function M.counts() t.count('a', 2) t.count('b', 1) t.count('a', 1) t.pause() end\n"
+	"function M.writes_both() t.mark('m', 'one') t.pause() t.mark('n', 'two') end\n"
 	"return M\n";
 
 static struct rig *rig_new(size_t memory)
@@ -433,9 +434,61 @@ static void check_rounds(void)
 	}
 }
 
+static void check_rehearsals(void)
+{
+	CASE ("rehearsal_writes_nothing_in_any_of_its_steps") {
+		struct rig *r = rig_new(0);
+		struct task *t = begin(r, "writes_both", NULL);
+		task_rehearse(t);
+		run(r);
+		CHECK(marked(r, "m", NULL));
+		begin(r, "raises", NULL); /* others go on as ever */
+		task_wake(r->ticket, push_two, r);
+		strcpy(r->mark, "end");
+		run(r);
+		CHECK_INT(r->ended, 2);
+		CHECK(commit(r));
+		CHECK(marked(r, "m", NULL) && marked(r, "n", NULL));
+		CHECK(marked(r, "end", "ended"));
+		rig_free(r);
+	}
+	CASE ("rehearsal_begun_within_a_step_undoes_that_step") {
+		struct rig *r = rig_new(0);
+		struct task *t = begin(r, "writes_and_waits", NULL);
+		run(r);
+		CHECK(marked(r, "m", "one"));
+		task_rehearse(t);
+		task_wake(r->ticket, push_two, r);
+		run(r);
+		CHECK(commit(r));
+		CHECK(marked(r, "m", "one"));
+		rig_free(r);
+	}
+	CASE ("rehearsal_tells_what_it_asked_and_said_once") {
+		struct rig *r = rig_new(0);
+		struct buf b = {0};
+		struct task *t = begin(r, "waits", NULL);
+		task_rehearse(t);
+		task_asked(t, "{\"call\":\"a\"}", "1");
+		task_asked(t, "{}", "[]");
+		const struct task_said said = {.outcome = xstrdup("equal")};
+		task_say(t, &said);
+		task_rehearsed(t, &b);
+		CHECK_STR(b.data, "{\"asked\":[{\"question\":{\"call\":\"a\"},\"answer\":1},"
+				  "{\"question\":{},\"answer\":[]}],"
+				  "\"outcome\":\"equal\",\"detail\":{}}");
+		b.len = 0;
+		task_rehearsed(t, &b);
+		CHECK_STR(b.data, "{\"asked\":[]}");
+		buf_free(&b);
+		rig_free(r);
+	}
+}
+
 void check_task(void);
 void check_task(void)
 {
+	check_rehearsals();
 	check_ends();
 	check_waits();
 	check_rounds();

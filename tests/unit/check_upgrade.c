@@ -17,6 +17,8 @@
 
 void check_upgrade(void);
 
+enum { LAST = 2 }; /* the schema of this version */
+
 /* What a next release may do: a column more, rows moved into a new table. */
 #define NEXT                                                                    \
 	"alter table link add column stage text not null default 'open';"       \
@@ -45,12 +47,28 @@ static const struct {
 	{1, "insert into secret values ('token', x'0102')"},
 	{1, "insert into doc values ('c', 'i', 1, '{}', 'a', null, null, null)"},
 	{1, "update doc_counter set tag = 1"},
+	{2, "insert into generation values (4, 9)"},
+	{2, "insert into generation_file values (4, 'details', 'abc')"},
+	{2, "insert into file_text values ('abc', x'72657475726e')"},
 };
 
-static const char *const tables[] = {"link",        "alias",          "base",
-				     "note",        "mark",           "job",
-				     "run",         "secret",         "doc",
-				     "doc_counter", "sqlite_sequence"};
+static const struct {
+	int since;
+	const char *name;
+} tables[] = {{1, "link"},
+	      {1, "alias"},
+	      {1, "base"},
+	      {1, "note"},
+	      {1, "mark"},
+	      {1, "job"},
+	      {1, "run"},
+	      {1, "secret"},
+	      {1, "doc"},
+	      {1, "doc_counter"},
+	      {1, "sqlite_sequence"},
+	      {2, "generation"},
+	      {2, "generation_file"},
+	      {2, "file_text"}};
 
 /* A statement is known by where its text lies: the first text that reads so, for good. */
 static const char *kept(char *text)
@@ -71,21 +89,25 @@ static const char *kept(char *text)
 	return all[i];
 }
 
-/* All rows of the tables that every version has, as one text; only the columns of version 1. */
-static char *all_rows(struct db *d)
+/* All rows of the tables that this version has, as one text; only the columns it has. */
+static char *all_rows(struct db *d, int v)
 {
 	struct buf b = {0};
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		const char *table = tables[i].name;
+		if (tables[i].since > v) {
+			continue;
+		}
 		char *names = ask(
 			d, kept(xasprintf(
 				   "select group_concat('quote(' || name || ')', '||'';''||') from "
 				   "pragma_table_info('%s') where name <> 'stage'",
-				   tables[i])));
+				   table)));
 		char *got = ask(d, kept(xasprintf("select coalesce(group_concat(r, '|'), '') from "
 						  "(select %s as r from %s order by 1)",
-						  names, tables[i])));
+						  names, table)));
 		CHECK(got != NULL);
-		buf_addf(&b, "%s: %s\n", tables[i], got ? got : "");
+		buf_addf(&b, "%s: %s\n", table, got ? got : "");
 		free(got);
 		free(names);
 	}
@@ -107,13 +129,13 @@ static char *state_of(int v, char **held)
 		CHECK(rows[i].since > v || say(d, rows[i].sql));
 	}
 	CHECK(commit(d));
-	*held = v > 0 ? all_rows(d) : NULL;
+	*held = v > 0 ? all_rows(d, v) : NULL;
 	db_close(d);
 	migrations_stop = -1;
 	return path;
 }
 
-static void is_upgraded(const char *path, int to, const char *held)
+static void is_upgraded(const char *path, int from, int to, const char *held)
 {
 	struct db *d = open_db(path);
 	char *v = version(d), *want = xasprintf("%d", to);
@@ -121,7 +143,7 @@ static void is_upgraded(const char *path, int to, const char *held)
 	char *whole = ask(d, "pragma integrity_check");
 	CHECK_STR(whole, "ok");
 	if (held) {
-		char *now = all_rows(d);
+		char *now = all_rows(d, from);
 		CHECK_STR(now, held);
 		free(now);
 	}
@@ -136,18 +158,18 @@ static void check_versions(void)
 	CASE ("guard 6: a state of every schema version so far becomes one of this version") {
 		for (int v = 0; v <= migrations_last(); v++) {
 			char *held, *path = state_of(v, &held);
-			is_upgraded(path, migrations_last(), held);
+			is_upgraded(path, v, migrations_last(), held);
 			free(held);
 			free(path);
 		}
 	}
 
 	CASE ("guard 6: every version so far takes the step of a next release, no row lost") {
-		for (int v = 0; v <= 1; v++) {
+		for (int v = 0; v <= LAST; v++) {
 			migrations_next = NULL;
 			char *held, *path = state_of(v, &held);
 			migrations_next = NEXT;
-			is_upgraded(path, migrations_last(), held);
+			is_upgraded(path, v, migrations_last(), held);
 			struct db *d = open_db(path);
 			char *kept = ask(d, "select count(*) from kept join link using (id)");
 			CHECK_STR(kept, v > 0 ? "2" : "0");
@@ -189,22 +211,22 @@ static void check_versions(void)
 static void check_cut_off(void)
 {
 	CASE ("guard 6: a step that fails halfway leaves the version before it, whole") {
-		char *held, *path = state_of(1, &held);
+		char *held, *path = state_of(LAST, &held);
 		struct err e = {0};
 		migrations_next = NEXT "create table job (id integer);"; /* there is one */
 		CHECK(db_open(path, &kit_world, &e) == NULL);
 		CHECK_STR(err_kind_name(e.kind), "store");
 		migrations_next = NULL;
-		is_upgraded(path, 1, held);
+		is_upgraded(path, LAST, LAST, held);
 		migrations_next = NEXT;
-		is_upgraded(path, 2, held);
+		is_upgraded(path, LAST, LAST + 1, held);
 		free(held);
 		free(path);
 	}
 
 	CASE ("guard 6: power lost at any write of an upgrade: the old version or the new one") {
 		fault_install();
-		char *held, *first = state_of(1, &held);
+		char *held, *first = state_of(LAST, &held);
 		char *path = in_tempdir("state.db");
 		migrations_next = NEXT;
 		uint32_t seed = seed_of();
@@ -224,7 +246,7 @@ static void check_cut_off(void)
 			CHECK(d || e.end == TROUBLE_FOREIGN);
 			db_close(d);
 			migrations_next = NEXT;
-			is_upgraded(path, 2, held);
+			is_upgraded(path, LAST, LAST + 1, held);
 		}
 		CHECK(old > 10);
 		free(held);

@@ -27,7 +27,7 @@ enum { CASE_SECONDS = 20 };
 	X(loop) X(http_server) X(http_crowd) X(http_client) X(bad_peer) X(frames) X(child) X(watch) \
 	X(sheet) \
 	X(db) X(round) X(trouble) X(damage) X(upgrade) X(backup) \
-	X(queue) X(queue_many) X(links) X(runs) X(vault) X(docs) \
+	X(queue) X(queue_many) X(links) X(runs) X(filesets) X(vault) X(docs) \
 	X(oauth) X(remote) X(retry) X(verify) X(signers) X(inbox) \
 	X(files) X(vm) X(json) X(mapper) X(runaway) X(lock) X(task) X(ticks) X(commands) \
 	X(sched) X(secrets)
