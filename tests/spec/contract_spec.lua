@@ -305,7 +305,8 @@ local function others(t)
     local d = a:answer { call = "describe" }
     t.eq(json.encode(d.columns),
       '{"account":["name","new_duns"],"contact":[],"lead":[],"opportunity":[]}')
-    t.eq(json.encode(d.fields), '[{"conflict":"crm","crm":"a","direction":"both","referral":"notes"}]')
+    t.eq(json.encode(d.fields),
+      '[{"conflict":"crm","crm":"a","direction":"both","referral":"notes"}]')
     t.eq(json.encode(d.marks), '{"failed":"✖ ","ok":"✔ ","place":"front"}')
     t.eq(json.encode(d.country), '{"custom":false,"field":"address1_country"}')
     t.eq(json.encode(d.deal_value), '{"currency":"row","field":"estimatedvalue"}')

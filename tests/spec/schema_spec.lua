@@ -203,7 +203,8 @@ local function practice(t)
   local c = got.config
   t.eq({ c.profile.stage, c.remotes[1].base, c.remotes[2].base, c.listen.port },
     { "sandbox", "http://127.0.0.1:9103/api/data/v9.2/", "http://127.0.0.1:8102/v1.0/", 8100 })
-  t.eq({ c.settings.settle, c.settings.look_wait, c.state }, { 5, 0, "/etc/cosell/north/cosell.db" })
+  t.eq({ c.settings.settle, c.settings.look_wait, c.state },
+    { 5, 0, "/etc/cosell/north/cosell.db" })
   t.eq(c.grants[1].secret.env, "COSELL_SANDBOX_CRM_SECRET", "no secret stands in it")
   local bad = schema.normalise({ practice = true, stage = "production" }, WHERE).problems
   t.eq({ #bad, bad[1].key }, { 1, "callbacks.practice_origin" }, "never for a real tenant")

@@ -103,7 +103,7 @@ end
 local NOT_SELLERS = { commands = true, sim = true, texts = true }
 -- Files that hand keys on to those that say them; and those whose sentences answer a command.
 local KEYS, ANSWERS = { ["/withhold.lua"] = true, ["/flows/microsoft_updates.lua"] = true },
-  { ["/orders.lua"] = true, ["/twins.lua"] = true }
+  { ["/orders.lua"] = true, ["/preview.lua"] = true, ["/twins.lua"] = true }
 
 -- Texts of these names end in a log, an answer of a command or a run record.
 local MACHINE = { "log(", "config(", "config \"", "broken(", "refused(", "text = ", "why = ",
