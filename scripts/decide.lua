@@ -8,12 +8,14 @@ local clocks = require "clocks"
 local create_referral = require "flows.create_referral"
 local dynamics = require "dynamics"
 local details = require "flows.details"
+local fields = require "fields"
 local flow_table = require "flow_table"
 local links = require "links"
 local merge = require "merge"
 local microsoft_updates = require "flows.microsoft_updates"
 local new_row = require "new_row"
 local say = require "say"
+local text = require "text"
 local turns = require "turn"
 local withhold = require "withhold"
 
@@ -35,6 +37,46 @@ local function resolver(known)
     local form = value ~= nil and value ~= partner[key] and FORM[field.kind]
     return form and form(value, known.precision(crm.currency)) or value
   end
+end
+
+local MAPPED = "`referral.update` of details.lua says"
+
+-- What the mapping makes of what is to be sent.  What it adds by itself goes when it differs from
+-- its last answer, so that nobody's edit at Partner Center is set back with each turn.
+-- -> its answers by the name they are kept under | nil, err
+local function ask_mapping(plan, turn)
+  local asked = {}
+  if not turn.known.describe.has["referral.update"] then
+    return asked
+  end
+  local answer, err = host.map { call = "referral.update", d = plan.partner, v = plan.to_partner,
+    crm = turn.row }
+  if not answer then
+    return nil, err
+  end
+  local planned, last = plan.to_partner, turn.link.mapped or {}
+  plan.to_partner = {}
+  for name, value in pairs(answer.v) do
+    local field, kept = fields.by_name[name], "referral." .. name
+    if not (field and field.to_partner) then
+      local near = text.nearest(name, text.keys(fields.by_name))
+      return nil, { kind = "data", text = ("`referral.update` of details.lua: `%s` is no field " ..
+        "that goes to Partner Center%s"):format(name, near and "; did you mean `" .. near .. "`?"
+        or "") }
+    end
+    local form = value ~= json.null and FORM[field.kind]
+    value = form and form(value, turn.known.precision(plan.partner.currency)) or value
+    asked[kept] = json.encode(value)
+    local news = last[kept] ~= asked[kept] and
+      not canonical.same(field, canonical.given(value), plan.partner[name])
+    if planned[name] ~= nil or news then
+      plan.to_partner[name] = value
+      if planned[name] == nil or json.encode(planned[name]) ~= asked[kept] then
+        plan.decided[name] = MAPPED
+      end
+    end
+  end
+  return asked
 end
 
 -- What is worth a write of its own is told once for the same values (rule 11); a read-only notice
@@ -113,6 +155,17 @@ local function inward(plan, known)
   table.move(held, 1, #held, #plan.held + 1, plan.held)
 end
 
+-- Of what the mapping said for Partner Center: what is sent, and what stands there already.
+local function keep_asked(plan, asked)
+  for name, said in pairs(asked) do
+    local field = name:match("[^.]+$")
+    if plan.to_partner[field] ~= nil or json.encode(plan.partner[field]) == said then
+      plan.mapped = plan.mapped or {}
+      plan.mapped[name] = said
+    end
+  end
+end
+
 function M.plan(turn)
   local link, known = turn.link, turn.known
   local crm = canonical.from_crm(turn.row, known)
@@ -125,6 +178,10 @@ function M.plan(turn)
   plan.stays = { crm = {}, partner = {} }
   plan.differed = merge.differed(crm, partner, crm_base, partner_base)
   merge.order(plan, link.orders or {})
+  local asked, unasked = ask_mapping(plan, turn)
+  if not asked then
+    return nil, unasked
+  end
   outward(plan, turn)
   merge.share(plan)
   inward(plan, known)
@@ -144,7 +201,9 @@ function M.plan(turn)
     known, plan.heard)
   if not plan.extra then
     return nil, plan.carried
-  elseif plan.stopped then
+  end
+  keep_asked(plan, asked)
+  if plan.stopped then
     plan.extra[known.columns.sync] = false
   end
   return plan

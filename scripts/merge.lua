@@ -130,10 +130,17 @@ local function clash(field, own, own_base, other, other_base)
   return false
 end
 
+local BOTH = "both changed: the field table says"
+
 local function both_ways_set(plan, field, crm, partner, crm_base, partner_base)
   local name, why = field.name, "members come and go by themselves"
   local merged = merge_set(crm[name], crm_base[name], partner[name])
   merged = merge_set(partner[name], partner_base[name], merged)
+  if #merged == 0 and #crm[name] > 0 and #partner[name] > 0 then -- each removed what the other kept
+    plan.conflicts[#plan.conflicts + 1] =
+      { field = name, crm = crm[name], partner = partner[name], kept = "crm" }
+    return send(plan, "to_partner", field, crm[name], BOTH)
+  end
   local there = members(merged, field, partner[name], partner_base[name], crm[name],
     crm_base[name], true)
   local here = members(merged, field, crm[name], crm_base[name], partner[name],
@@ -212,21 +219,30 @@ local function merge_state(plan, crm, partner, crm_base, partner_base)
 end
 
 local RESOLVED = "both changed: `resolve` of details.lua says"
-local TABLE, NEWEST = "both changed: the field table says", "both changed: the later one counts"
+local NEWEST = "both changed: the later one counts"
+local EMPTY = "both changed: the CRM's is empty"
 
 -- Who was changed last, as far as the two services' clocks and whole records tell.
 local function newest(crm, partner)
   return (partner.changed_ms or 0) > (crm.changed_ms or 0) and "partner" or "crm"
 end
 
+-- Empty where each deal has a value: it could not be sent, so nothing of it is lost.
+local function is_missing(field, value)
+  return field.required == "always" and (value == nil or field.kind == "amount" and
+    canonical.is_zero(value))
+end
+
 -- -> the side that wins, and why; or "resolve", why, and the value that both get
 local function winner(group, resolve, crm, partner, crm_base, partner_base)
   local field = group.rows[1]
   local value = resolve and resolve(field, crm, partner, crm_base, partner_base)
-  if value == nil and field.conflict == "newest" then
+  if value == nil and is_missing(field, crm[field.name]) then
+    return "partner", EMPTY
+  elseif value == nil and field.conflict == "newest" then
     return newest(crm, partner), NEWEST
   elseif value == nil then
-    return field.conflict or "crm", TABLE
+    return field.conflict or "crm", BOTH
   elseif canonical.same(field, value, partner[field.name]) then
     return "partner", RESOLVED
   elseif canonical.same(field, value, crm[field.name]) then
@@ -238,7 +254,8 @@ end
 local function conflict(plan, group, kept, values)
   for _, field in ipairs(group.rows) do
     local c, p = plan.crm[field.name], plan.partner[field.name]
-    if not canonical.same(field, c, p) then
+    local lost = kept ~= "partner" or not is_missing(field, c)
+    if not canonical.same(field, c, p) and lost then
       table.insert(plan.conflicts, { field = field.name, crm = c, partner = p, kept = kept,
         value = values and values[field.name] })
     end

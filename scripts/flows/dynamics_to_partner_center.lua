@@ -118,13 +118,7 @@ end
 ---@return true|nil, table|nil err
 function M.write(turn, plan)
   local read, link = turn.read, turn.link
-  local answer, err = host.map { call = "referral.update", d = plan.partner, v = plan.to_partner,
-    crm = turn.row }
-  if not answer then
-    return nil, err
-  end
-  plan.to_partner = answer.v
-  local ours
+  local ours, err
   ours, err, plan.between = send(read.ours, operations(plan, read.ours, turn.known))
   if not ours then
     err.untaken = err.kind == "conflict" -- If-Match refused it: nothing was written

@@ -73,7 +73,7 @@ return function(t)
       { { "A" }, { "A", "B" }, { "A", "C" }, "A B C" },
       { { "A", "B" }, { "B" }, { "A", "B" }, "B" },
       { { "A", "B" }, { "B" }, { "A", "B", "C" }, "B C" },
-      { { "A", "B" }, { "B" }, { "A" }, "" },
+      { { "A", "B", "C" }, { "B", "C" }, { "A", "C" }, "C" },
     }
     for _, row in ipairs(rows) do
       local before = solutions(table.unpack(row[1]))
@@ -118,6 +118,25 @@ return function(t)
     local p = plan({ notes = json.null }, { notes = "theirs" })
     t.eq(p.to_partner.notes, json.null)
     t.eq(p.conflicts[1].partner, "theirs")
+  end)
+
+  t.case("what_each_deal_has_is_not_lost_to_an_empty_column", function()
+    local p = plan({ value = json.null, closing_date = json.null }, { value = "200.00",
+      closing_date = "2031-04-30" })
+    t.eq({ p.to_crm.value, p.to_crm.closing_date, #p.conflicts }, { "200.00", "2031-04-30", 0 })
+    p = plan({ value = "0.00", currency = "EUR" }, { value = "200.00" })
+    t.eq({ p.to_crm.value, p.to_crm.currency }, { "200.00", "USD" }, "its group with it")
+    t.eq(p.conflicts[1].field, "currency", "and what is lost by that is listed")
+  end)
+
+  t.case("solutions_of_which_each_side_removed_what_the_other_kept_are_the_crms", function()
+    local three = solutions("SOL-1", "SOL-2", "SOL-3")
+    local p = plan(solutions("SOL-2", "SOL-3"), solutions "SOL-1",
+      { crm = three, partner = three })
+    t.eq({ ids(p.to_partner.solutions), p.to_crm.solutions, p.conflicts[1].kept },
+      { "SOL-2 SOL-3", nil, "crm" }, "a deal has one at least")
+    p = plan({ solutions = {} }, {})
+    t.eq({ #p.to_partner.solutions, #p.conflicts }, { 0, 0 }, "one side alone may remove all")
   end)
 
   t.case("help_and_visibility_are_never_taken_back", function()

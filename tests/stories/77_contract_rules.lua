@@ -153,6 +153,16 @@ local function way_back(t)
   end)
 end
 
+local function way_back_wrong(t)
+  rules.sent({ files = files [[referral = { update = function(d, v) v.campain = "x" end }]] },
+    function(s, row)
+      kit.describe(s, row, "v1")
+      s:rest()
+      t.has(s:status().failed[1].text, "`campain` is no field that goes to Partner Center; " ..
+        "did you mean `campaign`?")
+    end)
+end
+
 local function gated(t)
   kit.with({ files = files [[columns = { opportunity = { "stepname" } },
     should_sync = function(crm) return crm.stepname ~= "secret", "it is secret" end]] },
@@ -241,6 +251,7 @@ return function(t)
   t.case("rule: ctx.bind to several rows is an error with table and key", function()
     bound(t, "Two", "ctx.bind: several rows of account where address1_postalcode, name")
   end)
+  t.case("rule: what referral.update answers are fields", function() way_back_wrong(t) end)
   t.case("rule: referral.create and referral.update edit what is sent", function() way_back(t) end)
   t.case("rule: should_sync keeps a row back, and says why", function() gated(t) end)
   t.case("rule: also makes its rows once for a deal", function() once(t) end)
