@@ -46,16 +46,16 @@ STORE := backup copy db docs filesets json_text links migrations private_file qu
 	state_file stmt trouble vault
 REMOTE := answer gate inbox oauth oauth_wire remote remote_set remote_url verify verify_url
 SCRIPT := api api_child api_control api_crypto api_docs api_file api_host api_http api_kit api_rows \
-	api_serve api_sheet api_store api_trial api_watch commands files generation json json_lex \
-	json_value json_write mapper mapper_frame profile reload task task_record ticks trial vm vm_err \
-	vm_libs
+	api_serve api_sheet api_store api_trial api_watch changes commands files generation json \
+	json_copy json_lex json_value json_write mapper mapper_frame problems profile reload task \
+	task_record ticks trial vm vm_err vm_libs
 APP := app back cli control endpoints here process record refusals retry sched site
-MAPPER := files lock main
+MAPPER := channel files lock main
 
 HOST_FILES := $(BASE:%=base/%) $(IO:%=io/%) $(STORE:%=store/%) $(REMOTE:%=remote/%) \
 	$(SCRIPT:%=script/%) $(APP:%=app/%)
 MAPPER_FILES := $(MAPPER:%=mapper/%) base/err base/buf base/clock script/vm script/vm_err \
-	script/vm_libs script/json script/json_lex script/json_value script/json_write
+	script/vm_libs script/json script/json_copy script/json_lex script/json_value script/json_write
 WORLD := chunks disk dice host keys loop main mapping net practice run shrink steady trace watch wire
 FUZZ := answer callback certificate json mapping profile sheet
 F := build/fuzz

@@ -21,6 +21,7 @@
  *   vm_libs        what a script sees of the standard libraries
  *   vm_err         errors between C and Lua
  *   json           exact JSON, decoded
+ *   json_copy      copies of what untrusted code made
  *   json_lex       the strict scan before it; numbers and strings as text
  *   json_value     the values that Lua lacks: decimals, marked arrays
  *   json_write     Lua values as text, names sorted
@@ -45,6 +46,8 @@
  *   commands       the commands there are, and one of them as a task
  *   ticks          the kinds of jobs that come again by themselves
  *   files          one consistent set of scripts, mappings, profile
+ *   changes        what differs between two of them, in words
+ *   problems       what is wrong with a profile folder, in words
  *   profile        the profile as plain structs, secrets by reference
  *   mapper         the mapping process, from the host's side
  *   mapper_frame   its answers, read by position
@@ -114,6 +117,7 @@
  *
  * mapper    cosell-mapper, in which mappings run: a program of its own, on base, vm and json
  *   main           the channel and the questions
+ *   channel        frames, several at a time
  *   files          what the host sent
  *   lock           no network, no files, capped memory
  */

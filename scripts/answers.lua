@@ -48,13 +48,17 @@ function Answers:env()
   }
 end
 
+-- "account.match" -> "account", "match"; asked with each question, so taken apart once.
+local PARTS = {}
+for _, row in ipairs(contract.places) do
+  PARTS[row.place] = { row.place:match("^([^.]+)%.?(.*)$") }
+end
+
 local function at(t, place)
-  local value = t
-  for name in place:gmatch("[^.]+") do
-    if type(value) ~= "table" then return nil end
-    value = value[name]
-  end
-  return value
+  local parts = PARTS[place]
+  local value, name = t[parts[1]], parts[2]
+  if name == "" then return value end
+  return type(value) == "table" and value[name] or nil
 end
 
 -- Loads all files once; with the first question that needs them.  A load that is cut short (its
@@ -99,13 +103,14 @@ function Answers:ask(file, place, ...)
   return self:hold(row, given, (given(...)), (...))
 end
 
--- One layer over v: constants, or a function that edits v or answers a table.
-function Answers:layer(given, row, d, v, crm)
+-- One layer over v: constants, or a function that edits v or answers a table.  An edited v is held
+-- to its check, unless another layer follows.
+function Answers:layer(given, row, d, v, crm, more)
   if given == nil then return v end
   local answer = given
   if type(given) == "function" then
     answer = given(d, v, crm)
-    if answer == nil or rawequal(answer, v) then return self:hold(row, given, v) end
+    if answer == nil or rawequal(answer, v) then return more and v or self:hold(row, given, v) end
     answer = self:hold(row, given, answer)
   end
   for name, value in pairs(answer) do v[name] = value end
@@ -114,40 +119,44 @@ end
 
 -- create and update: the default's layer, then the administrator's
 function Answers:fill(place, q)
-  local row, v = contract.by_place.details[place], q.v or {}
-  for _, role in ipairs { "default.details", "details" } do
-    local given = at(role == "details" and self.own.details or self.default.details, place)
-    v = answer_trace.layer(self.trace, role, place, given, v, function(before)
+  local row = contract.by_place.details[place]
+  local default, own = at(self.default.details, place), at(self.own.details, place)
+  local function layer(role, given, v, more)
+    if not self.trace then return self:layer(given, row, q.d, v, q.crm, more) end
+    return answer_trace.layer(self.trace, role, place, given, v, function(before)
       return self:layer(given, row, q.d, before, q.crm)
     end)
   end
-  return { v = v }
+  local v = layer("default.details", default, q.v or {}, own ~= nil)
+  return { v = layer("details", own, v) }
+end
+
+local function is_whole(alternative)
+  for _, pair in ipairs(alternative) do
+    local value = pair[2]
+    if value == nil or value == "" or value == json.null then return false end
+  end
+  return #alternative > 0
 end
 
 -- An alternative of which a value is missing is skipped.
 local function complete(alternatives)
-  local out = json.array {}
-  for _, alternative in ipairs(alternatives) do
-    local whole = #alternative > 0
-    for _, pair in ipairs(alternative) do
-      whole = whole and pair[2] ~= nil and pair[2] ~= "" and pair[2] ~= json.null
-    end
-    if whole then out[#out + 1] = alternative end
+  for i = #alternatives, 1, -1 do
+    if not is_whole(alternatives[i]) then table.remove(alternatives, i) end
   end
-  return out
+  return json.array(alternatives)
 end
 
 function Answers:match(place, q)
-  local found = self:find("details", place)
-  if found == nil then return { alternatives = json.array {} } end
-  local own, row = at(self.own.details, place), contract.by_place.details[place]
-  local answer = own and own(q.d)
+  local given, row = at(self.own.details, place), contract.by_place.details[place]
+  local answer = given and given(q.d)
+  local role = answer == nil and "default.details" or "details"
   if answer == nil then
-    own = at(self.default.details, place)
-    answer_trace.asks(self.trace, "default.details", place, own)
-    answer = own and own(q.d) or {}
+    given = at(self.default.details, place)
+    answer = given and given(q.d) or {}
   end
-  return { alternatives = complete(own and self:hold(row, own, answer) or answer) }
+  answer_trace.asks(self.trace, role, place, given)
+  return { alternatives = complete(given and self:hold(row, given, answer) or answer) }
 end
 
 function Answers:pick(place, q)
@@ -369,18 +378,8 @@ function QUESTIONS.fixture(self, q)
   return broken("there is no fixture `%s`", tostring(q.name))
 end
 
--- An empty column is nil for a mapping, not a value that counts as true.
-local function without_null(value)
-  if value == json.null then return nil end
-  if type(value) ~= "table" then return value end
-  for key, member in pairs(value) do
-    if type(key) == "string" then value[key] = without_null(member) end
-    if type(member) == "table" then without_null(member) end
-  end
-  return value
-end
-
--- What a question brings for a function; in `v` null says that a column is to be cleared.
+-- What a question brings for a function: an empty column is nil for a mapping, not a value that
+-- counts as true.  In `v` null says that a column is to be cleared.
 local GIVEN = {}
 for _, row in pairs(contract.calls) do
   for _, name in ipairs(row.args) do GIVEN[name] = name ~= "v" or nil end
@@ -391,7 +390,9 @@ function Answers:answer_one(q)
   if not question then broken("there is no question `%s`", tostring(q and q.call)) end
   if not FREE[q.call] then self:need() end
   self.today = q.today or self.today or self.files.today()
-  for name in pairs(GIVEN) do q[name] = without_null(q[name]) end
+  for name, value in pairs(q) do
+    if GIVEN[name] then q[name] = json.without_null(value) end
+  end
   return question(self, q)
 end
 

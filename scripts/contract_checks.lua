@@ -56,6 +56,10 @@ local function is_bound(value)
   return type(value) == "table" and type(value.table) == "string" and type(value.id) == "string"
 end
 
+local function fits_column(value)
+  return is_plain(value) or is_bind(value) or is_bound(value)
+end
+
 function M.unknown_key(key, known)
   local near = type(key) == "string" and text.nearest(key, known)
   return ("unknown key `%s`%s"):format(tostring(key),
@@ -64,11 +68,11 @@ end
 
 -- Elements 1..n and nothing else.
 function M.is_list(value, of)
-  local list = "must be a list" .. (of and " of " .. of or "")
-  if type(value) ~= "table" then return list .. ", not " .. M.kind_of(value) end
-  local count = 0
-  for _ in pairs(value) do count = count + 1 end
-  return count ~= #value and list .. " without names or gaps" or nil
+  local is_table, count = type(value) == "table", 0
+  for _ in pairs(is_table and value or {}) do count = count + 1 end
+  if is_table and count == #value then return nil end
+  return ("must be a list%s%s"):format(of and " of " .. of or "",
+    is_table and " without names or gaps" or ", not " .. M.kind_of(value))
 end
 
 --- Looks at each name of a table, sorted; what stands there without a name is a problem.
@@ -137,17 +141,14 @@ end
 -- with may stay in it.
 function check.values(value)
   if type(value) ~= "table" then return "must be a table of columns, not " .. kind_of(value) end
-  for column in pairs(value) do
+  local wrong
+  for column, given in pairs(value) do
     if type(column) ~= "string" then return "must be a table of columns, not a list" end
+    local fits = type(given) == "string" or fits_column(given) -- most are texts
+    if not fits and (not wrong or column < wrong) then wrong = column end
   end
-  for _, column in ipairs(text.keys(value)) do
-    local given = value[column]
-    if not is_plain(given) and not is_bind(given) and not is_bound(given) then
-      return ("column `%s` gets %s, not a text, a number, true, false, null or ctx.bind")
-        :format(column, kind_of(given)), column
-    end
-  end
-  return nil
+  return wrong and ("column `%s` gets %s, not a text, a number, true, false, null or ctx.bind")
+    :format(wrong, kind_of(value[wrong])), wrong
 end
 
 --- What is sent to Partner Center, in plain names: tables may nest, functions may not stand in it.
@@ -203,32 +204,18 @@ end
 
 local DEEPEST, MOST_VALUES = 64, 50000 -- of what a mapping makes
 
-local function copied(value, room, depth)
-  if type(value) ~= "table" then return value end
-  if depth > DEEPEST then
-    room.problem = ("must not hold tables nested deeper than %d"):format(DEEPEST)
-  end
-  local copy = {}
-  for key, member in next, value do
-    room.left = room.left - 1
-    if room.left < 0 then
-      room.problem = ("must not hold more than %d values"):format(MOST_VALUES)
-    end
-    if room.problem then return nil end
-    copy[key] = copied(member, room, depth + 1)
-  end
-  return json.is_array(value) and json.array(copy) or copy
-end
+local TOO_MUCH = {
+  deep = ("must not hold tables nested deeper than %d"):format(DEEPEST),
+  many = ("must not hold more than %d values"):format(MOST_VALUES),
+}
 
 --- A copy of what a mapping made, by raw reads and without its metatables: none of its code runs
 --- when the copy is looked at, so what is checked is what leaves.
 ---@param value any
 ---@return any copy, string|nil problem
 function M.plain(value)
-  local room = { left = MOST_VALUES }
-  local copy = copied(value, room, 1)
-  if room.problem then return nil, room.problem end
-  return copy
+  local copy, why = json.copy(value, DEEPEST, MOST_VALUES)
+  return copy, TOO_MUCH[why]
 end
 
 return M

@@ -43,6 +43,17 @@ function json.decimal(text) end
 function json.is_decimal(v) end
 
 ---@param value any
+---@param deepest integer levels, at most 64
+---@param most integer members in all
+---@return any copy by raw reads and without metatables
+---@return "deep"|"many"|nil why there is none
+function json.copy(value, deepest, most) end
+
+---@param value any
+---@return any value in which no name stands for null any more; nil if it is null
+function json.without_null(value) end
+
+---@param value any
 ---@return string text two spaces, for people
 function json.pretty(value) end
 
@@ -93,8 +104,8 @@ function host.run(run) end
 ---@return any answer, err? err
 function host.map(question) end
 
----What C knows: version, pid, serving, stopping, commands, queue, remotes, callbacks, reload,
----needs_restart.
+---What C knows: version, pid, serving, stopping, commands, queue, remotes, callbacks, reload
+---(host/script/reload.h), needs_restart.
 ---@return table
 function host.status() end
 
@@ -631,3 +642,5 @@ function child:output() end
 ---@field profile? string the profile folder as the caller wrote it
 ---@field out fun(text: string)
 ---@field err fun(text: string)
+---@field again fun(request: string) JSON of a cmd: when this one ends with status 0 the command
+---begins anew, as a task of the generation that runs then

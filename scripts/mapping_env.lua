@@ -99,6 +99,14 @@ function M.countries(load)
 end
 
 
+local function copied(library, left_out)
+  local copy = {}
+  for name, value in pairs(library) do
+    if not (left_out and left_out[name]) then copy[name] = value end
+  end
+  return copy
+end
+
 local function refuse_write(what)
   return function(_, name)
     error(("%s is read only: `%s` cannot be set; write `local %s`"):format(what, tostring(name),
@@ -109,19 +117,18 @@ end
 -- A read-only table whose unknown members raise, with the nearest name; computed ones are asked for
 -- each time.
 local function sealed(what, members, computed)
-  return setmetatable({}, {
+  local known = setmetatable(copied(members), {
     __index = function(_, name)
-      local value = members[name]
       if computed and computed[name] then return computed[name]() end
-      if value == nil then
-        local names = text.keys(members)
-        for _, more in ipairs(text.keys(computed or {})) do names[#names + 1] = more end
-        local near = text.nearest(tostring(name), names)
-        error(("%s has no `%s`%s"):format(what, tostring(name),
-          near and "; did you mean `" .. near .. "`?" or ""), 2)
-      end
-      return value
+      local names = text.keys(members)
+      for _, more in ipairs(text.keys(computed or {})) do names[#names + 1] = more end
+      local near = text.nearest(tostring(name), names)
+      error(("%s has no `%s`%s"):format(what, tostring(name),
+        near and "; did you mean `" .. near .. "`?" or ""), 2)
     end,
+  })
+  return setmetatable({}, {
+    __index = known,
     __newindex = refuse_write(what),
     __metatable = "locked",
   })
@@ -164,14 +171,6 @@ local function ctx_of(world)
   return sealed("ctx", { setting = setting_of(world.settings, world.place), fold = M.fold,
     bind = bind_of(world.place),
     country = sealed("ctx.country", world.country), log = world.log }, { today = world.today })
-end
-
-local function copied(library, left_out)
-  local copy = {}
-  for name, value in pairs(library) do
-    if not (left_out and left_out[name]) then copy[name] = value end
-  end
-  return copy
 end
 
 --- A fresh environment for one file.

@@ -18,6 +18,7 @@ local WORDS = {
   { "%d+ s ago", "AGO" },
   { "%d+ ms", "N ms" },
   { "up %d+ s", "up N s" },
+  { "live for %d+ s", "live for N s" },
   { "port %d+", "port N" },
   { "127%.0%.0%.1:%d+", "127.0.0.1:N" },
   { "%d+ taken", "N taken" },

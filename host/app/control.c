@@ -21,6 +21,7 @@ struct command {
 	struct task *task; /* NULL: it has ended */
 	struct control_sink sink;
 	struct buf out, err; /* said in this round */
+	char *again;         /* the request it begins anew with, when it has ended */
 	bool flushing;       /* asked for the commit */
 	bool over;
 	int status;
@@ -53,6 +54,7 @@ static void command_free(struct command *m)
 	c->running--;
 	buf_free(&m->out);
 	buf_free(&m->err);
+	free(m->again);
 	free(m->name);
 	free(m);
 }
@@ -113,10 +115,29 @@ static void said(void *ctx, int64_t id, bool is_err, const char *text, size_t n)
 	}
 }
 
+static void again(void *ctx, int64_t id, const char *request)
+{
+	struct command *m = find(ctx, id);
+	if (m && !m->over) {
+		free(m->again);
+		m->again = xstrdup(request);
+	}
+}
+
+static void start(struct command *m, const char *request);
+
 static void command_ended(void *arg, int status, const struct err *e)
 {
 	struct command *m = arg;
+	char *request = m->again;
 	m->task = NULL;
+	m->again = NULL;
+	if (request && status == 0) {
+		start(m, request);
+		free(request);
+		return;
+	}
+	free(request);
 	m->over = true;
 	m->status = status;
 	if (e->kind != ERR_NONE)
@@ -136,6 +157,21 @@ static void command_dropped(void *arg, const struct err *why)
 		flush(m, true); /* the present round is dead or over already */
 }
 
+/* As a task of the present generation. */
+static void start(struct command *m, const char *request)
+{
+	struct control *c = m->control;
+	const struct commands_call call = {.name = m->name,
+					   .request = request,
+					   .ear = &c->ear,
+					   .id = m->id,
+					   .ended = command_ended,
+					   .dropped = command_dropped,
+					   .arg = m};
+	m->task = commands_begin(c->tasks, &call);
+	loop_wake(c->loop);
+}
+
 static struct command *begin(struct control *c, const char *name, const char *request,
 			     const struct control_sink *sink)
 {
@@ -149,15 +185,7 @@ static struct command *begin(struct control *c, const char *name, const char *re
 		c->commands->prev = m;
 	c->commands = m;
 	c->running++;
-	const struct commands_call call = {.name = name,
-					   .request = request,
-					   .ear = &c->ear,
-					   .id = m->id,
-					   .ended = command_ended,
-					   .dropped = command_dropped,
-					   .arg = m};
-	m->task = commands_begin(c->tasks, &call);
-	loop_wake(c->loop);
+	start(m, request);
 	return m;
 }
 
@@ -235,7 +263,7 @@ struct control *control_new(struct loop *l, struct db *d)
 	struct control *c = NEW(struct control);
 	c->loop = l;
 	c->db = d;
-	c->ear = (struct commands_ear){said, c};
+	c->ear = (struct commands_ear){said, again, c};
 	return c;
 }
 

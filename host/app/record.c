@@ -88,3 +88,28 @@ bool record_run(struct runs *runs, const struct world *w, const struct job *j, s
 	buf_free(&calls);
 	return ok;
 }
+
+bool record_reload(struct runs *runs, const struct reload_news *n, const char *restart,
+		   struct err *e)
+{
+	struct buf detail = {0};
+	buf_adds(&detail, n->detail);
+	if (*restart) {
+		buf_adds(&detail, ",\"needs_restart\":");
+		buf_add_json(&detail, restart, strlen(restart));
+	}
+	buf_addc(&detail, '}');
+	struct run r = {
+		.at_ms = n->at_ms,
+		.flow = "reload",
+		.trigger = n->asked ? "asked" : "files",
+		.outcome = n->live ? "live" : "refused",
+		.ms = n->ms,
+		.calls = "{}",
+		.generation = n->generation,
+		.detail = detail.data,
+	};
+	bool ok = runs_add(runs, &r, &r.id, e);
+	buf_free(&detail);
+	return ok;
+}

@@ -10,6 +10,7 @@
 
 #include "app/control.h"
 #include "app/endpoints.h"
+#include "app/record.h"
 #include "app/retry.h"
 #include "app/sched.h"
 #include "base/log.h"
@@ -278,12 +279,19 @@ static bool accept(void *ctx, struct generation *g, const struct generation *old
 		return false;
 	if (old) {
 		check_restart(s, g->profile);
-		log_info("generation %d runs", g->number);
 		return true;
 	}
 	s->running = g->profile; /* kept to compare later ones with */
 	g->profile = NULL;
 	return true;
+}
+
+static void on_news(void *ctx, const struct reload_news *n)
+{
+	struct site *s = ctx;
+	struct err e;
+	if (s->config.serve && !record_reload(s->runs, n, n->live ? s->restart : "", &e))
+		log_warn("the reload is not among the runs: %s", e.text);
 }
 
 static void failed(void *ctx, const struct err *e)
@@ -388,7 +396,7 @@ struct site *site_new(const struct site_config *c, struct err *e)
 	s->started_ms = WORLD_NOW(c->env.world);
 	s->care = loop_timer_new(c->env.loop, on_care, s);
 	loop_timer_set(s->care, CARE_MS);
-	const struct reload_hooks h = {accept, failed, s};
+	const struct reload_hooks h = {accept, on_news, failed, s};
 	s->reload = reload_new(&c->env, c->serve, &h, e);
 	if (s->reload)
 		return s;

@@ -151,7 +151,7 @@ static void write_some(struct frames *f)
 	f->written = 0;
 }
 
-void frames_send(struct frames *f, const void *data, size_t len)
+void frames_put(struct frames *f, const void *data, size_t len)
 {
 	if (f->fd < 0 || f->told || f->closing) {
 		return;
@@ -164,8 +164,21 @@ void frames_send(struct frames *f, const void *data, size_t len)
 	uint32_t head = htonl((uint32_t)len);
 	buf_add(&f->out, &head, HEAD);
 	buf_add(&f->out, data, len);
+}
+
+void frames_flush(struct frames *f)
+{
+	if (f->fd < 0 || f->told || f->closing) {
+		return;
+	}
 	write_some(f);
 	rearm(f);
+}
+
+void frames_send(struct frames *f, const void *data, size_t len)
+{
+	frames_put(f, data, len);
+	frames_flush(f);
 }
 
 static void on_last_words(void *arg)

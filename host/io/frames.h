@@ -22,6 +22,9 @@ typedef void frames_gone(void *arg, const char *why);
 struct frames *frames_new(struct loop *l, int fd, size_t max, frames_got *got, frames_gone *gone,
 			  void *arg);
 void frames_send(struct frames *f, const void *data, size_t len);
+/* The same in two steps: many messages leave by one system call. */
+void frames_put(struct frames *f, const void *data, size_t len);
+void frames_flush(struct frames *f);
 void frames_close_when_sent(struct frames *f); /* then frees itself, without a call to gone */
 size_t frames_unsent(const struct frames *f);
 void frames_free(struct frames *f);

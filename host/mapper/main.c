@@ -2,6 +2,7 @@
  * cosell-mapper, the mapping process: evaluates the administrator's files and answers questions about
  * them, in a lock, with nothing to reach but descriptor 3.
  *
+ *   channel.c        frames, several at a time
  *   lock.c           seccomp, memory, no new privileges
  *   files.c          what the host sent, and the table `files` for the modules
  *   script/vm, json  Lua in its box; exact JSON
@@ -15,7 +16,8 @@
  *   this:  {"log":"...","answer":...}                                 log only if there is any
  *          {"log":"...","error":{"kind":"script","text":"..."}}
  *          {"spent":true,"log":...}            end me, start another: my memory is full of what was
- * One question, one answer, in order.  The members of an answer come in just this order: the host
+ * One answer for each question, in order; the host may send several questions before the first answer.
+ * The members of an answer come in just this order: the host
  * (script/mapper.c) reads them by position.
  *
  * Roles: "module:NAME" is a trusted script for `require` ("contract" is one too); the others are files
@@ -23,6 +25,7 @@
  * "fixture:NAME".  It must never compile one of those before the lock.
  */
 #include "base/buf.h"
+#include "mapper/channel.h"
 #include "mapper/files.h"
 #include "mapper/lock.h"
 #include "script/json.h"
@@ -31,16 +34,13 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define CHANNEL      3
-#define FRAME_MOST   (64u << 20)
+#define BUFFER_KEPT  ((size_t)256 << 10) /* of an answer that was longer */
 #define FILES_MOST   10000
 #define SETUP_US     5000000
 #define SOFT_PERCENT 80 /* of the deadline: then Lua raises; at 100 the host kills */
@@ -53,68 +53,6 @@ struct mapper {
 	size_t max_answer;
 	struct vm *vm;
 };
-
-/* ---- frames ---- */
-
-static bool read_all(void *p, size_t n)
-{
-	char *to = (char *)p;
-	while (n > 0) {
-		ssize_t got = read(CHANNEL, to, n);
-		if (got < 0 && errno == EINTR) {
-			continue;
-		}
-		if (got <= 0) {
-			return false;
-		}
-		to += got;
-		n -= (size_t)got;
-	}
-	return true;
-}
-
-static bool write_all(const void *p, size_t n)
-{
-	const char *from = (const char *)p;
-	while (n > 0) {
-		ssize_t put = write(CHANNEL, from, n);
-		if (put < 0 && errno == EINTR) {
-			continue;
-		}
-		if (put <= 0) {
-			return false;
-		}
-		from += put;
-		n -= (size_t)put;
-	}
-	return true;
-}
-
-/* The next frame, to be freed, NUL terminated; NULL: the host is gone. */
-static char *read_frame(size_t *len)
-{
-	uint32_t head;
-	if (!read_all(&head, sizeof(head))) {
-		return NULL;
-	}
-	*len = ntohl(head);
-	if (*len > FRAME_MOST) {
-		return NULL;
-	}
-	char *data = (char *)xmalloc(*len + 1);
-	data[*len] = '\0';
-	if (!read_all(data, *len)) {
-		free(data);
-		return NULL;
-	}
-	return data;
-}
-
-static bool write_frame(const struct buf *b)
-{
-	uint32_t head = htonl((uint32_t)b->len);
-	return write_all(&head, sizeof(head)) && write_all(b->data, b->len);
-}
 
 /* ---- set-up: the head frame, read in a Lua state of its own, before the lock ---- */
 
@@ -192,10 +130,11 @@ static bool read_head(struct mapper *m, const char *head, size_t len, struct err
 static bool read_files(struct mapper *m)
 {
 	for (size_t i = 0; i < m->files.count; i++) {
-		m->files.all[i].text = read_frame(&m->files.all[i].len);
-		if (m->files.all[i].text == NULL) {
+		const char *text = channel_read(&m->files.all[i].len);
+		if (text == NULL) {
 			return false;
 		}
+		m->files.all[i].text = xmemdup0(text, m->files.all[i].len);
 	}
 	return true;
 }
@@ -299,17 +238,22 @@ static bool is_spent(const struct mapper *m)
 
 static bool serve_one(struct mapper *m, const struct err *broken)
 {
-	struct buf body = {0};
-	struct buf out = {0};
+	static struct buf body; /* kept for the next one */
+	static struct buf out;
 	struct err e;
 	size_t len = 0;
-	char *question = read_frame(&len);
+	const char *question = channel_read(&len);
 	if (question == NULL) {
 		return false;
 	}
-	m->files.log.len = 0;
+	if (body.cap > BUFFER_KEPT) {
+		buf_free(&body);
+		buf_free(&out);
+	}
+	body.len = out.len = m->files.log.len = 0;
+	channel_computes();
 	bool ok = broken == NULL && answer(m, question, len, &body, &e);
-	free(question);
+	channel_computed();
 	buf_addc(&out, '{');
 	if (is_spent(m)) {
 		buf_adds(&out, "\"spent\":true,");
@@ -326,10 +270,7 @@ static bool serve_one(struct mapper *m, const struct err *broken)
 	} else {
 		put_error(&out, broken != NULL ? broken : &e);
 	}
-	ok = write_frame(&out);
-	buf_free(&body);
-	buf_free(&out);
-	return ok;
+	return channel_write(&out);
 }
 
 static void give_settings(struct mapper *m)
@@ -351,24 +292,23 @@ static void free_all(struct mapper *m)
 	vm_free(m->vm);
 	files_free(&m->files);
 	free(m->settings);
+	channel_close();
 }
 
 static bool set_up(struct mapper *m, struct err *e)
 {
 	size_t len = 0;
-	char *head = read_frame(&len);
+	const char *head = channel_read(&len);
 	if (head == NULL) {
 		return err_set(e, ERR_CONFIG, "no set-up came");
 	}
-	bool ok = read_head(m, head, len, e);
-	free(head);
-	if (!ok) {
+	if (!read_head(m, head, len, e)) {
 		return err_add(e, "set-up");
 	}
 	if (!read_files(m)) {
 		return err_set(e, ERR_CONFIG, "the files did not come");
 	}
-	return lock_process(CHANNEL, m->max_memory, e);
+	return channel_open(e) && lock_process(CHANNEL, m->max_memory, e);
 }
 
 int main(void)

@@ -132,6 +132,14 @@ static void push_say(lua_State *co, const struct commands_call *c, bool is_err)
 	lua_pushcclosure(co, l_say, 3);
 }
 
+/* cmd.again(request): for a command without an end, that is to outlive its generation */
+static int l_again(lua_State *L)
+{
+	const struct commands_ear *ear = lua_touserdata(L, lua_upvalueindex(1));
+	ear->again(ear->ctx, lua_tointeger(L, lua_upvalueindex(2)), luaL_checkstring(L, 1));
+	return 0;
+}
+
 /* The request is on top: it becomes cmd. */
 static int push_cmd(lua_State *co, void *arg)
 {
@@ -141,6 +149,10 @@ static int push_cmd(lua_State *co, void *arg)
 	lua_setfield(co, -2, "out");
 	push_say(co, c, true);
 	lua_setfield(co, -2, "err");
+	lua_pushlightuserdata(co, (void *)c->ear);
+	lua_pushinteger(co, c->id);
+	lua_pushcclosure(co, l_again, 2);
+	lua_setfield(co, -2, "again");
 	return 0;
 }
 

@@ -29,6 +29,8 @@ void commands_clear(struct commands *l);
  * something may still be said under an id when that command is over. */
 struct commands_ear {
 	void (*said)(void *ctx, int64_t id, bool is_err, const char *text, size_t n);
+	/* When it ends well it is to begin anew, in the generation that runs then. */
+	void (*again)(void *ctx, int64_t id, const char *request);
 	void *ctx;
 };
 

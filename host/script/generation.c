@@ -6,6 +6,9 @@
  */
 #include "script/generation.h"
 
+#include "script/changes.h"
+#include "script/problems.h"
+
 #include <lauxlib.h>
 
 #include <stdlib.h>
@@ -38,6 +41,7 @@ void generation_free(struct generation *g)
 	api_close(&g->services);
 	profile_free(g->profile);
 	files_clear(&g->files);
+	free(g->set);
 	free(g);
 }
 
@@ -171,7 +175,7 @@ static void on_check(void *arg, const char *answer, size_t len, const struct err
 		finish(c, e);
 		return;
 	}
-	if (!profile_problems(c->g->vm, answer, len, &why)) {
+	if (!problems_none(c->g->vm, answer, len, &c->g->fixtures, &why)) {
 		free(c->problems);
 		c->problems = xmemdup0(answer, len);
 		finish(c, &why);
@@ -247,6 +251,7 @@ static bool start(struct candidate *c, struct err *e)
 	if (!files_read(&c->files, &c->env.files, e))
 		return false;
 	memcpy(c->g->hash, c->files.hash, sizeof(c->g->hash));
+	c->g->set = changes_set(&c->files);
 	make_vm(c);
 	if (!make_mapper(c, DEADLINE_MS, MEMORY, e))
 		return false;
@@ -272,4 +277,9 @@ struct candidate *candidate_start(const struct generation_env *env, bool prove,
 const char *candidate_hash(const struct candidate *c)
 {
 	return c->files.hash;
+}
+
+const char *candidate_set(const struct candidate *c)
+{
+	return c->g->set;
 }

@@ -13,6 +13,8 @@ struct generation {
 	int number;         /* set by who accepts it */
 	char hash[65];      /* of its files */
 	struct files files; /* they themselves, until who accepts it has let them go */
+	char *set;          /* and in a few words, file by file (script/changes) */
+	int fixtures;       /* that gave the expected answers */
 	struct vm *vm;
 	struct tasks *tasks; /* NULL until generation_begin */
 	struct mapper *mapper;
@@ -48,6 +50,7 @@ typedef void candidate_done(void *ctx, struct generation *g, const char *problem
 struct candidate *candidate_start(const struct generation_env *env, bool prove,
 				  candidate_done *done, void *ctx, struct err *e) MUST_USE;
 const char *candidate_hash(const struct candidate *c);
+const char *candidate_set(const struct candidate *c);
 void candidate_free(struct candidate *c); /* gives it up; NULL is fine; not needed after done */
 
 #endif

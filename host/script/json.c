@@ -12,6 +12,7 @@
  */
 #include "script/json.h"
 
+#include "script/json_copy.h"
 #include "script/json_lex.h"
 #include "script/json_value.h"
 #include "script/json_write.h"
@@ -242,10 +243,16 @@ static int l_json_is_decimal(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"decode", l_json_decode},         {"encode", l_json_encode},
-	{"pretty", l_json_pretty},         {"array", l_json_array},
-	{"is_array", l_json_is_array},     {"decimal", l_json_decimal},
-	{"is_decimal", l_json_is_decimal}, {NULL, NULL},
+	{"decode", l_json_decode},
+	{"encode", l_json_encode},
+	{"pretty", l_json_pretty},
+	{"array", l_json_array},
+	{"is_array", l_json_is_array},
+	{"decimal", l_json_decimal},
+	{"is_decimal", l_json_is_decimal},
+	{"copy", json_copy_l},
+	{"without_null", json_copy_l_without_null},
+	{NULL, NULL},
 };
 
 /* Our own cjson instance; scripts never see it. */

@@ -9,6 +9,8 @@
  *   json.is_array(t)                              json.decimal(text) -> decimal (tostring gives the text;
  *                                                 arithmetic and comparison by < raise)
  *   json.is_decimal(v)
+ *   json.copy(value, deepest, most) -> copy by raw reads, without metatables | nil, "deep" or "many"
+ *   json.without_null(value) -> value, in which no name stands for null any more (nil if it is null)
  *   json.pretty(value) -> text, keys sorted, two spaces: for people and fixtures
  */
 #ifndef SCRIPT_JSON_H

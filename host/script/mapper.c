@@ -1,6 +1,8 @@
 /*
- * The host's side of the mapping process: one question out at a time, a timer for each, a new process
- * when the old one is late or dead.
+ * The host's side of the mapping process: some questions out at a time, answered in order, a deadline
+ * for each answer, a new process when the old one is late or dead.  A late one is late with the first
+ * that is out (mapper/channel.c).  Over which of several it died is not known: each is asked again,
+ * alone, and only who is out alone is to blame.  A mapping computes: asking it twice does no harm.
  *
  * It owns the child, its channel and the queue of calls.  It must never wait for the child, nor trust
  * it: a frame that is not in form ends it, and what a mapping answers is decoded as strictly as any
@@ -22,7 +24,8 @@
 
 #define DEADLINE_MS 1000
 #define START_MS    10000 /* for start and set-up: a loaded machine may be slow with a new process */
-#define GRACE_MS    5     /* an answer that is in already is read before its process is killed */
+#define OUT_MOST    64
+#define GRACE_MS    5 /* an answer that is in already is read before its process is killed */
 #define MEMORY_MOST ((size_t)64 << 20)
 #define ANSWER_MOST ((size_t)1 << 20)
 #define FRAME_EXTRA ((size_t)64 << 10) /* what stands around an answer: the log, the form */
@@ -34,6 +37,7 @@ struct mapper_call {
 	size_t len;
 	mapper_done *done; /* NULL: cancelled */
 	void *arg;
+	bool sent;
 };
 
 struct mapper_text {
@@ -53,10 +57,14 @@ struct mapper {
 	char gone[200];           /* why the channel ended, if it did */
 	struct loop_timer *deadline;
 	struct loop_timer *later; /* pumps from the loop, never from inside mapper_ask */
+	bool soon;                /* it will */
 	bool starting;            /* the set-up question is out */
-	bool asked;               /* the first call is out */
 	bool overdue;
+	bool heard;   /* answers, since the deadline was set */
+	size_t out;   /* so many of the first calls are out */
+	size_t alone; /* so many calls more go out one at a time */
 	struct mapper_call *first;
+	struct mapper_call *unsent; /* the first of those that are not out */
 	struct mapper_call **last;
 	bool *freed; /* set by mapper_free while a done runs */
 };
@@ -71,15 +79,38 @@ static void call_free(struct mapper_call *c)
 	free(c);
 }
 
-static struct mapper_call *take_first(struct mapper *m)
+static void unlink_call(struct mapper *m, struct mapper_call *c)
 {
-	struct mapper_call *c = m->first;
-	m->first = c->next;
-	if (m->first == NULL) {
-		m->last = &m->first;
+	struct mapper_call **at = &m->first;
+	while (*at != c) {
+		at = &(*at)->next;
 	}
-	m->asked = false;
-	return c;
+	*at = c->next;
+	if (m->last == &c->next) {
+		m->last = at;
+	}
+	if (m->unsent == c) {
+		m->unsent = c->next;
+	}
+	m->out -= c->sent ? 1 : 0;
+}
+
+/* Nothing is out any more. */
+static void take_back(struct mapper *m)
+{
+	for (struct mapper_call *c = m->first; c != NULL && c->sent; c = c->next) {
+		c->sent = false;
+	}
+	m->unsent = m->first;
+	m->out = 0;
+}
+
+static void pump_soon(struct mapper *m)
+{
+	if (!m->soon) {
+		m->soon = true;
+		loop_timer_set(m->later, 0);
+	}
 }
 
 /* Ends the first call.  false: m was freed in its done. */
@@ -87,7 +118,9 @@ static bool end_first(struct mapper *m, const char *answer, size_t len, const st
 {
 	bool freed = false;
 	bool *outer = m->freed;
-	struct mapper_call *c = take_first(m);
+	struct mapper_call *c = m->first;
+	unlink_call(m, c);
+	m->alone -= m->alone > 0 ? 1 : 0;
 	/* cppcheck-suppress autoVariables ; taken back below */
 	m->freed = &freed;
 	if (c->done != NULL) {
@@ -117,21 +150,27 @@ static void stop(struct mapper *m)
 		child_free(m->child); /* kills and reaps */
 		m->child = NULL;
 	}
+	take_back(m);
 	m->starting = false;
-	m->asked = false;
 	m->overdue = false;
+	m->heard = false;
 	m->gone[0] = '\0';
 }
 
 /* The process is of no use any more: whoever was being answered gets why, the rest a new process. */
-static void give_up(struct mapper *m, const char *why)
+static void give_up(struct mapper *m, bool late, const char *why)
 {
 	struct err e;
-	bool open = (m->starting || m->asked) && m->first != NULL;
+	size_t out = m->out;
+	bool known = (m->starting && m->first != NULL) || out == 1 || (late && out > 0);
 	err_set(&e, ERR_SCRIPT, "%s", why);
 	stop(m);
-	if ((!open || end_first(m, NULL, 0, &e)) && m->first != NULL) {
-		loop_timer_set(m->later, 0);
+	if (out > 1 && !late) {
+		log_info("mapping: %zu questions were out; each is asked again alone", out);
+		m->alone = out;
+	}
+	if ((!known || end_first(m, NULL, 0, &e)) && m->first != NULL) {
+		pump_soon(m);
 	}
 }
 
@@ -147,7 +186,7 @@ static void on_deadline(void *arg)
 	snprintf(why, sizeof(why), "the mapping took longer than %d ms%s; its process was ended",
 		 m->starting ? START_MS : m->config.deadline_ms, m->starting ? " to start" : "");
 	log_warn("mapping process %d: %s", (int)mapper_pid(m), why);
-	give_up(m, why);
+	give_up(m, true, why);
 }
 
 /* Its end, which follows, tells more. */
@@ -177,7 +216,7 @@ static void on_ended(void *arg, int status)
 			 WEXITSTATUS(status));
 	}
 	log_warn("%s", why);
-	give_up(m, why);
+	give_up(m, false, why);
 }
 
 /* ---- answers ---- */
@@ -198,15 +237,16 @@ static void on_answer(void *arg, const char *data, size_t len)
 	size_t n = 0;
 	struct err e;
 	enum mapper_frame frame = mapper_frame_read(data, len, &part, &n, &e);
-	if (frame == MAPPER_FRAME_BROKEN || (!m->starting && !m->asked)) {
+	if (frame == MAPPER_FRAME_BROKEN || (!m->starting && m->out == 0)) {
 		log_warn("mapping process %d: an answer out of form", (int)mapper_pid(m));
-		give_up(m, "the mapping process sent an answer out of form");
+		give_up(m, false, "the mapping process sent an answer out of form");
 		return;
 	}
-	loop_timer_clear(m->deadline);
 	m->overdue = false;
+	m->heard = true;
 	bool answer = frame == MAPPER_FRAME_ANSWER;
 	if (m->starting) {
+		loop_timer_clear(m->deadline);
 		set_up_done(m, answer ? NULL : &e);
 		return;
 	}
@@ -216,7 +256,12 @@ static void on_answer(void *arg, const char *data, size_t len)
 		stop(m);
 	}
 	if (end_first(m, text, n, answer ? NULL : &e)) {
-		pump(m);
+		if (m->out == 0) {
+			loop_timer_clear(m->deadline);
+		}
+		if (m->first != NULL) {
+			pump_soon(m); /* once for all answers that are here */
+		}
 	}
 	free(text);
 }
@@ -245,29 +290,57 @@ static bool start(struct mapper *m, struct err *e)
 	return true;
 }
 
-static void send_question(struct mapper *m, const char *question, size_t len, int ms)
+static void send_setup(struct mapper *m, const char *question, size_t len)
 {
+	m->starting = true;
 	frames_send(m->channel, question, len);
 	m->overdue = false;
-	loop_timer_set(m->deadline, ms);
+	loop_timer_set(m->deadline, START_MS);
 }
 
-/* Asks the next question if the process is free; starts the process if there is none. */
+/* Nobody waits any more for what is cancelled. */
+static struct mapper_call *next_unsent(struct mapper *m)
+{
+	while (m->unsent != NULL && m->unsent->done == NULL) {
+		struct mapper_call *c = m->unsent;
+		unlink_call(m, c);
+		call_free(c);
+	}
+	return m->unsent;
+}
+
+static void send_questions(struct mapper *m)
+{
+	struct mapper_call *c;
+	size_t most = m->alone > 0 ? 1 : OUT_MOST;
+	bool anew = m->out == 0 || m->heard;
+	while (m->out < most && (c = next_unsent(m)) != NULL) {
+		frames_put(m->channel, c->question, c->len);
+		c->sent = true;
+		m->unsent = c->next;
+		m->out++;
+	}
+	frames_flush(m->channel);
+	m->heard = false;
+	if (anew && m->out > 0) {
+		m->overdue = false;
+		loop_timer_set(m->deadline, m->config.deadline_ms);
+	}
+}
+
+/* Asks what the process has room for; starts the process if there is none. */
 static void pump(struct mapper *m)
 {
 	static const char hello[] = "{\"call\":\"hello\"}";
 	struct err e;
-	if (m->first == NULL || m->starting || m->asked ||
-	    (m->child != NULL && m->channel == NULL)) {
+	if (m->first == NULL || m->starting || (m->child != NULL && m->channel == NULL)) {
 		return;
 	}
 	if (m->child != NULL) {
-		m->asked = true;
-		send_question(m, m->first->question, m->first->len, m->config.deadline_ms);
+		send_questions(m);
 	} else if (start(m, &e)) {
-		m->starting = true;
 		const char *q = m->setup.data != NULL ? m->setup.data : hello;
-		send_question(m, q, strlen(q), START_MS);
+		send_setup(m, q, strlen(q));
 	} else {
 		stop(m);
 		while (m->first != NULL && end_first(m, NULL, 0, &e)) {
@@ -277,7 +350,9 @@ static void pump(struct mapper *m)
 
 static void on_later(void *arg)
 {
-	pump((struct mapper *)arg);
+	struct mapper *m = (struct mapper *)arg;
+	m->soon = false;
+	pump(m);
 }
 
 /* ---- public ---- */
@@ -346,7 +421,8 @@ void mapper_free(struct mapper *m)
 		*m->freed = true;
 	}
 	while (m->first != NULL) {
-		struct mapper_call *c = take_first(m);
+		struct mapper_call *c = m->first;
+		unlink_call(m, c);
 		if (c->done != NULL) {
 			c->done(c->arg, NULL, 0, &e);
 		}
@@ -367,12 +443,12 @@ void mapper_setup(struct mapper *m, const char *question, size_t len)
 {
 	free(m->setup.data);
 	m->setup = (struct mapper_text){xmemdup0(question, len), len};
-	if (m->channel != NULL && !m->starting && !m->asked) {
-		m->starting = true; /* it runs already: tell it now, before the next question */
-		send_question(m, m->setup.data, m->setup.len, START_MS);
+	if (m->channel != NULL && !m->starting && m->out == 0) {
+		/* it runs already: tell it now, before the next question */
+		send_setup(m, m->setup.data, m->setup.len);
 	} else if (m->child != NULL) {
 		stop(m); /* busy with a question of the old settings: begin anew */
-		loop_timer_set(m->later, 0);
+		pump_soon(m);
 	}
 }
 
@@ -387,28 +463,21 @@ struct mapper_call *mapper_ask(struct mapper *m, const char *question, size_t le
 	c->arg = arg;
 	*m->last = c;
 	m->last = &c->next;
-	loop_timer_set(m->later, 0);
+	if (m->unsent == NULL) {
+		m->unsent = c;
+	}
+	pump_soon(m);
 	return c;
 }
 
 void mapper_cancel(struct mapper_call *c)
 {
 	struct mapper *m = c->mapper;
-	if (c == m->first && m->asked) {
+	if (c->sent) {
 		c->done = NULL; /* its answer is on the way */
 		return;
 	}
-	struct mapper_call **at = &m->first;
-	while (*at != NULL && *at != c) {
-		at = &(*at)->next;
-	}
-	if (*at == NULL) {
-		return;
-	}
-	*at = c->next;
-	if (m->last == &c->next) {
-		m->last = at;
-	}
+	unlink_call(m, c);
 	call_free(c);
 }
 

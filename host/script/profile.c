@@ -7,11 +7,11 @@
 #include "script/profile.h"
 
 #include "script/json.h"
+#include "script/problems.h"
 #include "store/vault.h"
 
 #include <lauxlib.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,68 +248,6 @@ static void read_config(lua_State *L, struct reading *r)
 	read_setup(L, r);
 }
 
-/* ---- problems ---- */
-
-/* The first problem of the list on top into *e; true if the list is empty. */
-static bool first_problem(lua_State *L, struct err *e)
-{
-	size_t n = lua_istable(L, -1) ? lua_rawlen(L, -1) : 0;
-	if (n == 0)
-		return true;
-	lua_rawgeti(L, -1, 1);
-	luaL_checktype(L, -1, LUA_TTABLE);
-	lua_getfield(L, -1, "file");
-	lua_getfield(L, -2, "line");
-	lua_getfield(L, -3, "key");
-	lua_getfield(L, -4, "text");
-	const char *file = luaL_optstring(L, -4, "profile");
-	const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-	const char *text = luaL_optstring(L, -1, "is wrong");
-	char line[24] = "";
-	char more[40] = "";
-	if (lua_isinteger(L, -3))
-		snprintf(line, sizeof(line), ":%d", (int)lua_tointeger(L, -3));
-	if (n > 1)
-		snprintf(more, sizeof(more), " (and %zu more)", n - 1);
-	err_set(e, ERR_CONFIG, "%s%s: %s%s%s%s", file, line, key, *key ? ": " : "", text, more);
-	lua_pop(L, 5);
-	return false;
-}
-
-struct checking {
-	const char *json;
-	size_t len;
-	struct err e;
-	bool none;
-};
-
-static int l_problems(lua_State *L)
-{
-	struct checking *c = lua_touserdata(L, 1);
-	if (!json_decode(L, c->json, c->len, &c->e))
-		return luaL_error(L, "%s", c->e.text);
-	luaL_checktype(L, -1, LUA_TTABLE);
-	if (lua_getfield(L, -1, "problems") != LUA_TTABLE)
-		return luaL_error(L, "the mapping process did not say whether there are problems");
-	c->none = first_problem(L, &c->e);
-	return 0;
-}
-
-bool profile_problems(struct vm *v, const char *json, size_t len, struct err *e)
-{
-	struct checking c = {.json = json, .len = len};
-	lua_State *L = vm_lua(v);
-	lua_pushcfunction(L, l_problems);
-	lua_pushlightuserdata(L, &c);
-	if (!vm_call(v, L, 1, 0, 0, e)) {
-		e->kind = ERR_CONFIG;
-		return false;
-	}
-	if (!c.none)
-		*e = c.e;
-	return c.none;
-}
-
 /* ---- reading ---- */
 
 static void push_where(lua_State *L, const struct profile_source *in)
@@ -338,7 +276,7 @@ static int l_normalise(lua_State *L)
 	lua_getfield(L, -1, "problems");
 	encode_top(L, r);
 	*r->problems = xmemdup0(r->json.data, r->json.len);
-	bool fine = first_problem(L, &r->e);
+	bool fine = problems_first(L, &r->e);
 	lua_pop(L, 1);
 	if (!fine)
 		return 0;

@@ -70,10 +70,6 @@ struct profile *profile_read(struct vm *v, const struct profile_source *in, char
 			     struct err *e) MUST_USE;
 void profile_free(struct profile *p); /* NULL is fine */
 
-/* The first of the problems in this JSON ({"problems":[...]}) as ERR_CONFIG in *e; false if
- * there are some (or it is no such JSON), true if there are none. */
-bool profile_problems(struct vm *v, const char *json, size_t len, struct err *e) MUST_USE;
-
 /* The first member that differs and needs a restart, or NULL. */
 const char *profile_restart(const struct profile *old, const struct profile *now);
 

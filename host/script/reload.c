@@ -1,13 +1,16 @@
 /*
  * The life of generations.
  *
- * Owns the current one, the old ones that still have tasks, and the candidate.  Logs its refusals
- * once each (with sched and app the only place that logs errors).  Never swaps inside a round.
+ * Owns the current one, the old ones that still have tasks, and the candidate.  Says of each what
+ * became of it, once (with sched and app the only place that logs errors).  Never swaps inside a
+ * round.
  */
 #include "script/reload.h"
 
 #include "base/log.h"
 #include "io/watch.h"
+#include "script/changes.h"
+#include "script/problems.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +27,23 @@ struct reload {
 	struct candidate *candidate;
 	struct loop_timer *drain; /* wakes the loop when an old one's time is over */
 	bool asked;               /* once more, after the candidate */
-	bool explicitly;          /* the present candidate was asked for by somebody */
+	bool explicitly;          /* the next candidate is asked for by somebody */
 	bool failed;
-	char error[sizeof(((struct err *)0)->text)]; /* of the last candidate, "" if it was fine */
-	int64_t at_ms;                               /* of the last outcome */
+	int swaps;
+	int64_t since_ms;   /* the present files run */
+	struct buf changed; /* JSON: in what they differ from those before */
+	int64_t at_ms;      /* of the last outcome */
+	struct refusal {    /* of the last candidate; error "": it was fine */
+		char error[sizeof(((struct err *)0)->text)];
+		char hash[65];
+		struct buf json; /* for status */
+	} refused;
+	struct trying { /* the candidate, also while it waits as `next` */
+		char hash[65];
+		char *set;
+		bool explicitly;
+		int64_t began_us;
+	} trying;
 };
 
 static int64_t mono(const struct reload *r)
@@ -35,24 +51,114 @@ static int64_t mono(const struct reload *r)
 	return r->env.world->mono_us(r->env.world->ctx);
 }
 
-static void refuse(struct reload *r, const struct err *e)
+/* ---- what became of it ---- */
+
+/* detail is what is said besides the sentence. */
+static void tell(struct reload *r, bool live, const char *text, const struct buf *detail)
 {
-	r->at_ms = WORLD_NOW(r->env.world);
+	struct buf b = {0};
+	buf_adds(&b, "{\"profile\":");
+	buf_add_json(&b, r->env.files.shown, strlen(r->env.files.shown));
+	buf_adds(&b, ",\"text\":");
+	buf_add_json(&b, text, strlen(text));
+	buf_add(&b, detail->data, detail->len);
+	const struct reload_news n = {.live = live,
+				      .asked = r->trying.explicitly,
+				      .generation = r->current->number,
+				      .at_ms = r->at_ms,
+				      .ms = (mono(r) - r->trying.began_us) / 1000,
+				      .detail = b.data};
+	r->hooks.news(r->hooks.ctx, &n);
+	buf_free(&b);
+}
+
+/* One sentence to the log and to whoever follows. */
+static void tell_live(struct reload *r, const struct buf *changed, bool first)
+{
+	struct buf text = {0};
+	struct buf detail = {0};
+	const struct generation *g = r->current;
+	buf_addf(&text, "generation %d live, ", g->number);
+	if (g->fixtures == 0)
+		buf_adds(&text, "no fixtures");
+	else
+		buf_addf(&text, "%d fixture%s ok", g->fixtures, g->fixtures == 1 ? "" : "s");
+	if (changed->len > 0)
+		buf_addf(&text, "; %s", changed->data);
+	if (r->watch)
+		log_info("%s: %s", r->env.files.shown, text.data);
+	buf_addf(&detail, ",\"fixtures\":%d,\"changed\":%s", g->fixtures, r->changed.data);
+	if (!first)
+		tell(r, true, text.data, &detail);
+	buf_free(&text);
+	buf_free(&detail);
+}
+
+static void forget_refusal(struct reload *r)
+{
+	r->refused.error[0] = '\0';
+	r->refused.hash[0] = '\0';
+	buf_free(&r->refused.json);
+}
+
+/* Heard again, with nothing new to say: an editor touched the folder. */
+static bool is_known(const struct reload *r, const struct err *e)
+{
+	return !r->trying.explicitly && strcmp(r->refused.error, e->text) == 0 &&
+	       strcmp(r->refused.hash, r->trying.hash) == 0;
+}
+
+static void keep_refusal(struct reload *r, const char *problems, const struct err *e)
+{
+	struct refusal *f = &r->refused;
+	struct buf names = {0};
+	memcpy(f->error, e->text, sizeof(f->error));
+	memcpy(f->hash, r->trying.hash, sizeof(f->hash));
+	buf_free(&f->json);
+	buf_adds(&f->json, ",\"changed\":");
+	changes_tell(r->current->set, r->trying.set, r->env.files.shown, &f->json, &names);
+	buf_adds(&f->json, ",\"problems\":");
+	problems_list(r->current->vm, problems, e, &f->json);
+	buf_free(&names);
+}
+
+static void refuse(struct reload *r, const char *problems, const struct err *e)
+{
 	if (!r->current) {
 		r->failed = true;
 		r->hooks.failed(r->hooks.ctx, e);
 		return;
 	}
-	if (strcmp(r->error, e->text) != 0)
-		log_error("reload refused, generation %d stays: %s", r->current->number, e->text);
-	memcpy(r->error, e->text, sizeof(r->error));
+	if (is_known(r, e))
+		return;
+	r->at_ms = WORLD_NOW(r->env.world);
+	keep_refusal(r, problems, e);
+	char *why = changes_short(e->text, r->env.files.shown);
+	char *text = xasprintf("refused, %s - generation %d stays", why, r->current->number);
+	log_error("%s: %s", r->env.files.shown, text);
+	tell(r, false, text, &r->refused.json);
+	free(text);
+	free(why);
 }
+
+/* The files are again those that run. */
+static void tell_settled(struct reload *r)
+{
+	struct buf none = {0};
+	char *text = xasprintf("the files are again those of generation %d", r->current->number);
+	log_info("%s: %s", r->env.files.shown, text);
+	r->at_ms = WORLD_NOW(r->env.world);
+	tell(r, true, text, &none);
+	free(text);
+	forget_refusal(r);
+}
+
+/* ---- candidates ---- */
 
 static void begin(struct reload *r);
 
 static void on_candidate(void *ctx, struct generation *g, const char *problems, const struct err *e)
 {
-	(void)problems;
 	struct reload *r = ctx;
 	r->candidate = NULL;
 	if (g) {
@@ -60,7 +166,7 @@ static void on_candidate(void *ctx, struct generation *g, const char *problems, 
 		r->next = g;
 		loop_wake(r->env.loop);
 	} else {
-		refuse(r, e);
+		refuse(r, problems, e);
 	}
 	if (r->asked && !r->failed)
 		begin(r);
@@ -69,14 +175,31 @@ static void on_candidate(void *ctx, struct generation *g, const char *problems, 
 /* The same files as those that run: nothing to do, and an earlier refusal is settled. */
 static bool is_current(struct reload *r)
 {
-	if (!r->current || r->explicitly || r->next ||
-	    strcmp(candidate_hash(r->candidate), r->current->hash) != 0)
+	if (!r->current || r->trying.explicitly || r->next ||
+	    strcmp(r->trying.hash, r->current->hash) != 0)
 		return false;
 	candidate_free(r->candidate);
 	r->candidate = NULL;
-	if (r->error[0])
-		log_info("the files are again those of generation %d", r->current->number);
-	r->error[0] = '\0';
+	if (r->refused.error[0])
+		tell_settled(r);
+	return true;
+}
+
+/* Makes a candidate of the files that stand there; false: *e. */
+static bool attempt(struct reload *r, struct err *e)
+{
+	struct trying *t = &r->trying;
+	t->began_us = mono(r);
+	t->explicitly = r->explicitly;
+	r->explicitly = false;
+	free(t->set);
+	t->set = NULL;
+	t->hash[0] = '\0';
+	r->candidate = candidate_start(&r->env, true, on_candidate, r, e);
+	if (!r->candidate)
+		return false;
+	memcpy(t->hash, candidate_hash(r->candidate), sizeof(t->hash));
+	t->set = xstrdup(candidate_set(r->candidate));
 	return true;
 }
 
@@ -88,11 +211,10 @@ static void begin(struct reload *r)
 		return;
 	}
 	r->asked = false;
-	r->candidate = candidate_start(&r->env, true, on_candidate, r, &e);
-	if (!r->candidate)
-		refuse(r, &e);
-	else if (!is_current(r))
-		r->explicitly = false;
+	if (!attempt(r, &e))
+		refuse(r, NULL, &e);
+	else
+		(void)is_current(r);
 }
 
 static void on_change(void *arg)
@@ -123,11 +245,7 @@ struct reload *reload_new(const struct generation_env *env, bool watch,
 	r->hooks = *h;
 	r->drain = loop_timer_new(env->loop, on_drain, r);
 	bool ok = !watch || watch_all(r, e);
-	if (ok) {
-		r->candidate = candidate_start(env, true, on_candidate, r, e);
-		ok = r->candidate != NULL;
-	}
-	if (ok)
+	if (ok && attempt(r, e))
 		return r;
 	reload_free(r);
 	return NULL;
@@ -147,6 +265,9 @@ void reload_free(struct reload *r)
 		generation_free(g);
 	}
 	loop_timer_free(r->drain);
+	buf_free(&r->changed);
+	buf_free(&r->refused.json);
+	free(r->trying.set);
 	free(r);
 }
 
@@ -173,6 +294,23 @@ static void retire(struct reload *r)
 	}
 }
 
+/* g runs: what is known of it from now on. */
+static void take_over(struct reload *r, struct generation *g, struct generation *old)
+{
+	struct buf names = {0};
+	bool same = old && strcmp(old->hash, g->hash) == 0;
+	r->current = g;
+	r->swaps++;
+	r->at_ms = WORLD_NOW(r->env.world);
+	if (!same)
+		r->since_ms = r->at_ms;
+	buf_free(&r->changed);
+	changes_tell(old ? old->set : NULL, g->set, r->env.files.shown, &r->changed, &names);
+	forget_refusal(r);
+	tell_live(r, &names, !old);
+	buf_free(&names);
+}
+
 static bool swap(struct reload *r)
 {
 	struct generation *g = r->next;
@@ -181,17 +319,15 @@ static bool swap(struct reload *r)
 	r->next = NULL;
 	if (!r->hooks.accept(r->hooks.ctx, g, old, &e)) {
 		generation_free(g);
-		refuse(r, &e);
+		refuse(r, NULL, &e);
 		return false;
 	}
 	g->older = old;
-	r->current = g;
-	r->error[0] = '\0';
-	r->at_ms = WORLD_NOW(r->env.world);
 	if (old) {
 		old->close_us = mono(r) + DRAIN_US;
 		loop_timer_set(r->drain, DRAIN_US / 1000 + 1);
 	}
+	take_over(r, g, old);
 	return true;
 }
 
@@ -209,14 +345,21 @@ struct generation *reload_current(struct reload *r)
 
 void reload_status(const struct reload *r, struct buf *json)
 {
-	buf_addf(json, "{\"generation\":%d,\"at_ms\":%lld", r->current ? r->current->number : 0,
-		 (long long)r->at_ms);
-	if (r->error[0]) {
+	const struct generation *g = r->current;
+	buf_adds(json, "{\"profile\":");
+	buf_add_json(json, r->env.files.shown, strlen(r->env.files.shown));
+	buf_addf(json, ",\"generation\":%d,\"since_ms\":%lld,\"fixtures\":%d,\"changed\":%s",
+		 g ? g->number : 0, (long long)r->since_ms, g ? g->fixtures : 0,
+		 g ? r->changed.data : "[]");
+	buf_addf(json, ",\"swaps\":%d,\"at_ms\":%lld", r->swaps, (long long)r->at_ms);
+	if (r->refused.error[0]) {
 		buf_adds(json, ",\"error\":");
-		buf_add_json(json, r->error, strlen(r->error));
+		buf_add_json(json, r->refused.error, strlen(r->refused.error));
+		buf_addf(json, ",\"refused\":{\"at_ms\":%lld%s}", (long long)r->at_ms,
+			 r->refused.json.data);
 	}
 	size_t old = 0;
-	for (const struct generation *g = r->current ? r->current->older : NULL; g; g = g->older)
+	for (g = g ? g->older : NULL; g; g = g->older)
 		old++;
 	buf_addf(json, ",\"ending\":%zu}", old);
 }

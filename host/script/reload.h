@@ -9,11 +9,23 @@
 
 struct reload;
 
+/* What became of a change.  The texts die on return. */
+struct reload_news {
+	bool live;          /* else refused: generation stays */
+	bool asked;         /* by somebody, not by the files */
+	int generation;     /* that runs now */
+	int64_t at_ms;      /* wall */
+	int64_t ms;         /* since it was heard of */
+	const char *detail; /* JSON of an object, without its last brace */
+};
+
 struct reload_hooks {
 	/* Between rounds: give g its number and call generation_begin.  `old` is NULL the first
 	 * time. false with *e refuses it. */
 	bool (*accept)(void *ctx, struct generation *g, const struct generation *old,
 		       struct err *e);
+	/* After each outcome but the first generation's. */
+	void (*news)(void *ctx, const struct reload_news *n);
 	/* The first candidate failed: fatal. */
 	void (*failed)(void *ctx, const struct err *e);
 	void *ctx;
@@ -32,7 +44,9 @@ bool reload_round(struct reload *r);
 struct generation *reload_current(
 	struct reload *r); /* NULL before the first; ->older: those that end */
 
-/* {"generation":,"at_ms":,"error": (why the last candidate was refused),"ending": old ones} */
+/* {"profile": the folder,"generation":,"since_ms":,"fixtures":,"changed":[texts],"swaps": so far,
+ * "at_ms": of the last outcome,"ending": old ones}; and if the last candidate was refused:
+ * "error": the first problem, "refused":{"at_ms":,"changed":[],"problems":[{file,line,key,text}]} */
 void reload_status(const struct reload *r, struct buf *json);
 
 #endif

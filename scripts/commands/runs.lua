@@ -3,19 +3,20 @@
 local fields = require "fields"
 local find = require "find"
 local flow_table = require "flow_table"
+local reloads = require "reloads"
 local sides = require "sides"
 local table_text = require "table_text"
 local words = require "words"
 
 local M = { help = "what was done, oldest first, and why", where = "host",
-  usage = "cosell runs [DEAL] [--follow] [--most N] [--json]" }
+  usage = "cosell runs [DEAL] [--follow] [--most N] [--after RUN] [--json]" }
 
 local FOLLOW_MS = 250
 local MOST_ALL, MOST_DEAL = 20, 5
 
 local MARKS = { created = { "✔", "green" }, updated = { "✔", "green" }, moved = { "✔", "green" },
   refused = { "✖", "red" }, failed = { "✖", "red" }, frozen = { "✖", "red" },
-  conflict = { "!", "yellow" }, paused = { "!", "yellow" } }
+  conflict = { "!", "yellow" }, paused = { "!", "yellow" }, live = { "✔", "green" } }
 
 -- ---- One line a run ----
 
@@ -46,7 +47,7 @@ local function name_of(run)
   elseif run.link ~= 0 then
     return "deal " .. run.link
   end
-  return run.detail.job or ""
+  return table_text.plain(run.detail.profile or run.detail.job or "")
 end
 
 -- The sentence behind the outcome, if there is one.
@@ -63,10 +64,23 @@ local function row_of(run)
     tostring((calls.partner_center or 0) + (calls.webhooks or 0)) }
 end
 
+-- A change of the files is told whole: its author waits for it.
+local function reload_lines(cmd, run)
+  local detail, out = run.detail, {}
+  local told = reloads.problems(detail.problems, detail.profile)
+  told[1] = table_text.plain(detail.text)
+  for _, line in ipairs(told) do
+    table.move(table_text.wrap(cmd, (" "):rep(8), line), 1, 1000, #out + 1, out)
+  end
+  return out
+end
+
 local function print_line(cmd, run, widths)
   local lines = { table_text.row(cmd, COLUMNS, widths, row_of(run)) }
   local why = sentence(run)
-  if why then
+  if run.flow == "reload" then
+    table.move(reload_lines(cmd, run), 1, 1000, 2, lines)
+  elseif why then
     lines[2] = table_text.cut((" "):rep(8) .. table_text.plain(why), table_text.width(cmd))
   end
   table_text.out(cmd, lines)
@@ -183,7 +197,9 @@ local function printer(cmd, options, hit)
     return function(run) table_text.out(cmd, M.block(cmd, run)) end
   end
   local widths = widths_of(cmd)
-  table_text.out(cmd, { table_text.head(cmd, COLUMNS, widths) })
+  if not cmd.goes_on then
+    table_text.out(cmd, { table_text.head(cmd, COLUMNS, widths) })
+  end
   return function(run) print_line(cmd, run, widths) end
 end
 
@@ -200,36 +216,54 @@ local function since(link, last, most)
   return runs
 end
 
--- Until the caller leaves (the host then ends this task) or the host stops.
+-- The same command from the last run on, as the generation's that runs now.
+local function go_on(cmd, last)
+  local request = { goes_on = true, args = {} }
+  for name, value in pairs(cmd) do
+    request[name] = type(value) ~= "function" and request[name] == nil and value or request[name]
+  end
+  for _, word in ipairs(cmd.args) do
+    request.args[#request.args + 1] = not word:find("^%-%-after=") and word or nil
+  end
+  table.insert(request.args, "--after=" .. last) -- of two the last counts
+  cmd.again(json.encode(request))
+  return 0
+end
+
+-- Until the caller leaves (the host then ends this task) or the host stops.  Other files do not end
+-- it: an old generation has but a minute left, so that of the new files goes on.
 local function follow(cmd, link, last, print_one)
-  if not host.status().serving then
+  local status = host.status()
+  if not status.serving then
     cmd.err("no host is running: nothing to follow\n")
     return 1
   end
-  while not host.status().stopping do
+  local swaps = status.reload.swaps
+  while not status.stopping and status.reload.swaps == swaps do
     host.sleep(FOLLOW_MS)
     for _, run in ipairs(since(link, last, 100)) do
       print_one(run)
       last = run.id
     end
+    status = host.status()
   end
-  return 0
+  return status.stopping and 0 or go_on(cmd, last)
 end
 
 local function show(cmd, options, hit, most)
-  local link = hit and hit.id or nil
-  local runs = since(link, 0, most)
+  local link, after = hit and hit.id or nil, options.after or 0
   if options.json and not options.follow then
-    cmd.out(json.encode(json.array(assert(host.store.run_list { link = link, most = most }))) ..
-      "\n")
+    cmd.out(json.encode(json.array(assert(host.store.run_list { link = link, after = after,
+      most = most }))) .. "\n")
     return 0
   end
+  local runs = since(link, after, most)
   local print_one = printer(cmd, options, hit)
   for _, run in ipairs(runs) do
     print_one(run)
   end
   if options.follow then
-    return follow(cmd, link, #runs > 0 and runs[#runs].id or 0, print_one)
+    return follow(cmd, link, #runs > 0 and runs[#runs].id or after, print_one)
   elseif #runs == 0 and not options.json then
     cmd.out("no runs yet\n")
   end
@@ -237,7 +271,8 @@ local function show(cmd, options, hit, most)
 end
 
 function M.run(cmd)
-  local given, options = words.of(cmd, M, { json = true, follow = true, most = "value" })
+  local given, options = words.of(cmd, M, { json = true, follow = true, most = "value",
+    after = "value" })
   if not given then
     return 2
   end
@@ -253,6 +288,12 @@ function M.run(cmd)
     cmd.err("--most wants a number above 0\nusage: " .. M.usage .. "\n")
     return 2
   end
+  local after = options.after and math.tointeger(tonumber(options.after))
+  if options.after and (not after or after < 0) then
+    cmd.err("--after wants the number of a run\nusage: " .. M.usage .. "\n")
+    return 2
+  end
+  options.after = after
   return show(cmd, options, hit, most)
 end
 

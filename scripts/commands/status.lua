@@ -5,6 +5,7 @@ local find = require "find"
 local flows = require "commands.flows"
 local mapping_look = require "mapping_look"
 local mapping_meta = require "mapping_meta"
+local reloads = require "reloads"
 local table_text = require "table_text"
 local twins = require "twins"
 local words = require "words"
@@ -121,6 +122,12 @@ local function mapping_lines(list, add)
   end
 end
 
+local function refusal(reload)
+  return ("the change of %s is refused, generation %d stays%s:"):format(
+    table_text.ago(reload.refused.at_ms), reload.generation,
+    reloads.changed(reload.refused.changed))
+end
+
 local function to_do(s)
   local out = json.array {}
   local function add(what, words_of, ...)
@@ -136,7 +143,8 @@ local function to_do(s)
     end
   end
   if s.reload and given(s.reload.error) then
-    add("reload", "last change refused, the old files run: %s", s.reload.error)
+    add("reload", "%s", refusal(s.reload))
+    out[#out].lines = reloads.problems(s.reload.refused.problems, s.reload.profile)
   end
   if s.needs_restart then
     add("restart", "the change of `%s` in the profile needs a restart; the old value runs",
@@ -229,6 +237,13 @@ local function queue_line(q)
     table_text.count(q.dead, "dead letter"), wait)
 end
 
+local function mapping_line(s)
+  local r = s.reload
+  return ("mapping    generation %d%s, %s"):format(r.generation,
+    s.serving and " live for " .. table_text.span(host.now_ms() - r.since_ms) or "",
+    reloads.fixtures(r.fixtures))
+end
+
 local STATES = { "suspended", "deleted", "gone", "found", "foreign" }
 
 local function deals_line(s)
@@ -311,6 +326,7 @@ local function lines_of(cmd, s)
   add { "" }
   add(table_text.lines(cmd, FLOWS, rows))
   add { "", queue_line(s.queue), deals_line(s) }
+  add { mapping_line(s) }
   add(deadline_lines(cmd, s.clocks))
   add(callbacks_lines(cmd, s.callbacks))
   if #s.to_do > 0 then
@@ -318,6 +334,9 @@ local function lines_of(cmd, s)
   end
   for _, item in ipairs(s.to_do) do
     add(table_text.wrap(cmd, "  ", item.text))
+    for _, line in ipairs(item.lines or {}) do
+      add(table_text.wrap(cmd, "    ", line))
+    end
   end
   return out
 end

@@ -1,19 +1,28 @@
 /*
- * Times questions to the true mapping process, one at a time, through the host's own side of it
- * (script/mapper): from the asking to the answer, in the loop's next rounds.
+ * Times questions to the true mapping process through the host's own side of it (script/mapper): one
+ * at a time, from the asking to the answer, and with many in flight; and beside it the same decoding,
+ * mapping and encoding in a bare interpreter, without cosell around it (tests/bench/bare.lua).
  *
  *	bench-mapping PATH-OF-COSELL-MAPPER
  *
- * Prints "figures what=NAME calls=N us=TOTAL p50=NS p99=NS" for each kind of question.
+ * Prints "figures how=alone|flight|bare what=NAME calls=N us=TOTAL p50=NS p99=NS" for each kind of
+ * question; bare and flight take turns, and the best turn of each counts: what else runs on the machine
+ * counts little.
  */
 #include "base/clock.h"
+#include "script/json.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
 
 #include <time.h>
 
 #include "unit/mapper_kit.h"
 
-#define CALLS ((size_t)20000)
-#define WARM  500
+#define CALLS  ((size_t)20000)
+#define WARM   500
+#define TURNS  40
+#define FLIGHT 64
 
 #define WHOLE                                                                                      \
 	"\"today\":\"2031-02-03\",\"v\":{\"name\":\"Harbour crane "                                \
@@ -36,7 +45,6 @@ static const struct row {
 	const char *question;
 } rows[] = {
 	{"hello", "{\"call\":\"hello\"}"},
-	{"country.to_code", "{\"call\":\"country.to_code\",\"value\":\"Germany\"}"},
 	{"account.match", "{\"call\":\"account.match\"," WHOLE "}"},
 	{"account.create", "{\"call\":\"account.create\"," WHOLE "}"},
 	{"opportunity.create", "{\"call\":\"opportunity.create\"," WHOLE "}"},
@@ -71,7 +79,16 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void measure(struct set *s, const struct row *r)
+static void say(const char *how, const struct row *r, size_t calls, int64_t ns, int64_t p50,
+		int64_t p99)
+{
+	printf("figures how=%s what=%s calls=%zu us=%lld p50=%lld p99=%lld\n", how, r->what, calls,
+	       (long long)(ns / 1000), (long long)p50, (long long)p99);
+}
+
+/* ---- one at a time ---- */
+
+static void alone(struct set *s, const struct row *r)
 {
 	static int64_t took[CALLS];
 	for (int i = 0; i < WARM; i++) {
@@ -83,10 +100,103 @@ static void measure(struct set *s, const struct row *r)
 		CHECK(ask(s, r->question)[0] == '{');
 		took[i] = now_ns() - from;
 	}
-	long long us = (long long)((now_ns() - began) / 1000);
+	int64_t all = now_ns() - began;
 	qsort(took, CALLS, sizeof(*took), by_size);
-	printf("figures what=%s calls=%zu us=%lld p50=%lld p99=%lld\n", r->what, CALLS, us,
-	       (long long)took[CALLS / 2], (long long)took[CALLS / 100 * 99]);
+	say("alone", r, CALLS, all, took[CALLS / 2], took[CALLS / 100 * 99]);
+}
+
+/* ---- many in flight ---- */
+
+struct flight {
+	struct set *s;
+	const char *question;
+	size_t asked, answered, calls;
+};
+
+static void on_answer(void *arg, const char *answer, size_t len, const struct err *e);
+
+static void ask_next(struct flight *f)
+{
+	f->asked++;
+	mapper_ask(f->s->mapper, f->question, strlen(f->question), on_answer, f);
+}
+
+static void on_answer(void *arg, const char *answer, size_t len, const struct err *e)
+{
+	struct flight *f = arg;
+	(void)e;
+	CHECK(answer != NULL && len > 0 && answer[0] == '{');
+	f->answered++;
+	if (f->asked < f->calls) {
+		ask_next(f);
+	} else if (f->answered == f->calls) {
+		loop_stop(f->s->loop);
+	}
+}
+
+static int64_t in_flight(struct set *s, const struct row *r, size_t calls)
+{
+	struct flight f = {.s = s, .question = r->question, .calls = calls};
+	struct err e;
+	int64_t began = now_ns();
+	while (f.asked < FLIGHT) {
+		ask_next(&f);
+	}
+	CHECK(loop_run(s->loop, nothing_more, NULL, &e) && f.answered == calls);
+	return now_ns() - began;
+}
+
+/* ---- the bare interpreter ---- */
+
+/* Leaves the table of functions at place 1. */
+static lua_State *bare_new(struct set *s)
+{
+	lua_State *L = luaL_newstate();
+	luaL_openlibs(L);
+	json_open(L);
+	char *standard = slurp("mappings/default/details.lua");
+	char *own = slurp("tests/bench/whole.lua");
+	CHECK(luaL_loadfilex(L, "tests/bench/bare.lua", "t") == LUA_OK);
+	lua_pushstring(L, standard);
+	lua_pushstring(L, own);
+	if (!CHECK(lua_pcall(L, 2, 1, 0) == LUA_OK)) {
+		fprintf(stderr, "%s\n", lua_tostring(L, -1));
+	}
+	free(standard);
+	free(own);
+	(void)s;
+	return L;
+}
+
+static int64_t bare(lua_State *L, const struct row *r, size_t calls)
+{
+	size_t len = strlen(r->question);
+	struct err e;
+	int64_t began = now_ns();
+	for (size_t i = 0; i < calls; i++) {
+		struct buf out = {0};
+		lua_getfield(L, 1, r->what);
+		CHECK(json_decode(L, r->question, len, &e));
+		CHECK(lua_pcall(L, 1, 1, 0) == LUA_OK);
+		CHECK(json_encode(L, -1, &out, &e) && out.data[0] == '{');
+		buf_free(&out);
+		lua_settop(L, 1);
+	}
+	return now_ns() - began;
+}
+
+static void beside(struct set *s, lua_State *L, const struct row *r)
+{
+	int64_t interpreter = INT64_MAX;
+	int64_t process = INT64_MAX;
+	for (int i = 0; i < TURNS; i++) {
+		int64_t one = bare(L, r, CALLS / TURNS);
+		int64_t other = in_flight(s, r, CALLS / TURNS);
+		interpreter = one < interpreter ? one : interpreter;
+		process = other < process ? other : process;
+	}
+	say("bare", r, CALLS / TURNS, interpreter, 0, 0);
+	say("flight", r, CALLS / TURNS, process, 0, 0);
 }
 
 int main(int argc, char **argv)
@@ -95,10 +205,15 @@ int main(int argc, char **argv)
 	if (argc != 2 || setenv("COSELL_MAPPER", argv[1], 1) != 0) {
 		return 2;
 	}
-	begin_with(&s, NULL);
+	char *own = slurp("tests/bench/whole.lua");
+	begin_with(&s, own);
+	lua_State *L = bare_new(&s);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		measure(&s, &rows[i]);
+		alone(&s, &rows[i]);
+		beside(&s, L, &rows[i]);
 	}
+	lua_close(L);
 	end(&s);
+	free(own);
 	return 0;
 }

@@ -28,7 +28,7 @@ local function save(s, n)
   local began = host.now_ms()
   repeat
     local line = s.host:line(SEEN_MS)
-    if line and line:find("generation %d+ runs") then
+    if line and line:find("generation %d+ live") then
       return host.now_ms() - began
     end
   until not line

@@ -1,7 +1,7 @@
 /*
- * The mapping process, in this process: its own source, with the two system calls on its channel
- * turned to memory.  Has the headers io/child.h, io/frames.h and mapper/lock.h, all of which
- * script/mapper.c uses for nothing else; it runs unchanged and believes that it talks to a child.
+ * The mapping process, in this process: its own source, with its channel turned to memory.  Has the
+ * headers io/child.h, io/frames.h, mapper/channel.h and mapper/lock.h; script/mapper.c, which uses
+ * the first two for nothing else, runs unchanged and believes that it talks to a child.
  *
  * Owns the channel's bytes, and one prepared mapping Lua state: a mapping is pure, so each "child"
  * that is sent the same files gets the same one.
@@ -12,19 +12,13 @@
 
 #include "world.h"
 
+#include <arpa/inet.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-static ssize_t channel_read(int fd, void *to, size_t n);
-static ssize_t channel_write(int fd, const void *from, size_t n);
-
 int mapping_main(void);
-#define read  channel_read
-#define write channel_write
-#define main  mapping_main
+#define main mapping_main
 #include "mapper/main.c" /* NOLINT(bugprone-suspicious-include) */
-#undef read
-#undef write
 #undef main
 
 struct frames {
@@ -45,22 +39,61 @@ static struct buf out;
 static struct mapper *kept;
 static unsigned char kept_hash[32];
 
-static ssize_t channel_read(int fd, void *to, size_t n)
+/* ---- mapper/channel.h ---- */
+
+static void put_frame(struct buf *b, const char *data, size_t len)
 {
-	(void)fd;
-	if (served->in.len < n)
-		return 0;
-	memcpy(to, served->in.data, n);
-	buf_drop_front(&served->in, n);
-	return (ssize_t)n;
+	uint32_t head = htonl((uint32_t)len);
+	buf_add(b, &head, sizeof(head));
+	buf_add(b, data, len);
 }
 
-static ssize_t channel_write(int fd, const void *from, size_t n)
+/* The first frame of b, taken out of it, to be freed; NULL: there is none. */
+static char *take_frame(struct buf *b, size_t *len)
 {
-	(void)fd;
-	buf_add(&out, from, n);
-	return (ssize_t)n;
+	uint32_t head;
+	if (b->len < sizeof(head))
+		return NULL;
+	memcpy(&head, b->data, sizeof(head));
+	*len = ntohl(head);
+	char *text = xmemdup0(b->data + sizeof(head), *len);
+	buf_drop_front(b, sizeof(head) + *len);
+	return text;
 }
+
+const char *channel_read(size_t *len)
+{
+	static char *frame;
+	free(frame);
+	frame = take_frame(&served->in, len);
+	return frame;
+}
+
+bool channel_write(const struct buf *answer)
+{
+	put_frame(&out, answer->data, answer->len);
+	return true;
+}
+
+bool channel_open(struct err *e)
+{
+	(void)e;
+	return true;
+}
+
+void channel_close(void)
+{
+}
+
+void channel_computes(void)
+{
+}
+
+void channel_computed(void)
+{
+}
+
+/* ---- mapper/lock.h ---- */
 
 bool lock_process(int channel, size_t max_memory, struct err *e)
 {
@@ -110,12 +143,9 @@ static struct mapper *mapper_for(struct frames *f, struct err *e)
 
 static void answer_all(struct frames *f)
 {
-	while (out.len >= 4 && !f->freed) {
-		uint32_t head;
-		memcpy(&head, out.data, sizeof(head));
-		size_t len = ntohl(head);
-		char *text = xmemdup0(out.data + sizeof(head), len);
-		buf_drop_front(&out, sizeof(head) + len);
+	char *text;
+	size_t len;
+	while (!f->freed && (text = take_frame(&out, &len)) != NULL) {
 		f->got(f->arg, text, len);
 		free(text);
 	}
@@ -150,14 +180,22 @@ struct frames *frames_new(struct loop *l, int fd, size_t max, frames_got *got, f
 	return f;
 }
 
+void frames_put(struct frames *f, const void *data, size_t len)
+{
+	put_frame(&f->in, data, len);
+}
+
+void frames_flush(struct frames *f)
+{
+	if (!f->due && f->in.len > 0)
+		world_later(f->loop, on_served, f);
+	f->due = f->due || f->in.len > 0;
+}
+
 void frames_send(struct frames *f, const void *data, size_t len)
 {
-	uint32_t head = htonl((uint32_t)len);
-	buf_add(&f->in, &head, sizeof(head));
-	buf_add(&f->in, data, len);
-	if (!f->due)
-		world_later(f->loop, on_served, f);
-	f->due = true;
+	frames_put(f, data, len);
+	frames_flush(f);
 }
 
 void frames_free(struct frames *f)

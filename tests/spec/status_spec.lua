@@ -16,7 +16,14 @@ end
 local function host_says()
   local now = host.now_ms()
   return { serving = true, started_ms = now - 3 * HOUR_MS - 1000, commits = 1,
-    reload = { error = "profile.lua:7: crm.clent_id: unknown key" }, needs_restart = "listen",
+    reload = { profile = "mappings/x", generation = 3, since_ms = now - 2 * HOUR_MS, fixtures = 14,
+      error = "mappings/x/profile.lua:7: crm.clent_id: unknown key (and 1 more)",
+      refused = { at_ms = now - HOUR_MS, changed = { "profile.lua changed", "country.lua new" },
+        problems = {
+          { file = "mappings/x/profile.lua", line = 7, key = "crm.clent_id", text = "unknown key" },
+          { file = "mappings/x/fixtures/a.json", key = "a", text = "at name: got 1, want 2" },
+        } } },
+    needs_restart = "listen",
     callbacks = { port = 8443, stored = 12, refused = 1, rejected = 1 },
     remotes = {
       remote("crm", { budget_left = 5800, paused_until_ms = now + 119500 }),
@@ -87,14 +94,17 @@ i  Dynamics 365 solutions to Partner Center    ✖ off  never           never
 
 queue      0 waiting, 0 running, 0 dead letters
 deals      1 linked, 1 suspended, 1 found, 1 frozen, 1 conflict
+mapping    generation 3 live for 2 h, 14 fixtures ok
 callbacks  port 8443, 12 taken, 2 refused
 
 to do
   paused since HH:MM UTC: the CRM went back in time; look with cosell sync
   --all, go on with --apply
   partner_center: sign in again (renew what the profile names, then restart)
-  last change refused, the old files run: profile.lua:7: crm.clent_id: unknown
-  key
+  the change of 1 h ago is refused, generation 3 stays (profile.lua changed,
+  country.lua new):
+    profile.lua:7: crm.clent_id: unknown key
+    fixtures/a.json: a: at name: got 1, want 2
   the change of `listen` in the profile needs a restart; the old value runs
   frozen: "Lamp": written 6 times; cosell deal release 1
   1 conflict: cosell conflicts

@@ -51,6 +51,7 @@ i  Dynamics 365 solutions to Partner Center    ✔ on   AGO             never
 
 queue      N waiting, 0 running, 0 dead letters
 deals      1 linked, 1 conflict
+mapping    generation 1 live for N s, no fixtures
 callbacks  port N, N taken, 0 refused
            practice only: certificates of http://127.0.0.1:N are believed
 

@@ -138,7 +138,7 @@ local function refusals(t)
     end
     t.eq(notes_of_a_new_deal(s, "After all"), "as it was")
     t.eq(#s:status().failed, 0, "dead letters")
-    t.eq(select(2, s.host:output():gsub("reload refused", "")), #BAD, "refusals in the log")
+    t.eq(select(2, s.host:output():gsub(": refused, ", "")), #BAD, "refusals in the log")
   end)
 end
 
@@ -283,7 +283,7 @@ local function swapped_under_load(t, seed)
     end
     t.eq(#s:rows("crm:account"), accounts + deals, "accounts")
     t.eq(#s:status().failed, 0, "dead letters")
-    local refused = select(2, s.host:output():gsub("reload refused", ""))
+    local refused = select(2, s.host:output():gsub(": refused, ", ""))
     t.ok(refused >= 10 and used >= 3, ("too few: %d refused, %d made deals"):format(refused, used))
     kit.quiet(t, s)
   end)

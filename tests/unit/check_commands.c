@@ -109,6 +109,12 @@ static void on_dropped(void *arg, const struct err *why)
 	r->e = *why;
 }
 
+static void on_again(void *ctx, int64_t id, const char *request)
+{
+	struct rig *r = ctx;
+	buf_addf(&r->heard, "%d again %s;", (int)id, request);
+}
+
 static struct rig *rig_new(const char *run)
 {
 	const struct vm_config c = {.requires = true, .strict = true};
@@ -120,7 +126,7 @@ static struct rig *rig_new(const char *run)
 	r->services.world = &world;
 	r->services.tasks = r->ts = tasks_new(r->vm, NULL, &world);
 	api_open(r->vm, &r->services);
-	r->ear = (struct commands_ear){on_said, r};
+	r->ear = (struct commands_ear){on_said, on_again, r};
 	return r;
 }
 
@@ -180,6 +186,13 @@ static void check_run(void)
 	CASE ("commands_error_is_status_1_and_its_kind") {
 		ends_with("return nil, { kind = 'absent', text = 'gone' }", 1, ERR_ABSENT);
 		ends_with("error('boom')", 1, ERR_SCRIPT);
+	}
+	CASE ("commands_again_is_heard_before_the_end") {
+		struct rig *r = rig_new("cmd.again('{}') return 0");
+		run(r, 3);
+		CHECK_STR(r->heard.data, "3 again {};");
+		CHECK_INT(r->ended, 1);
+		rig_free(r);
 	}
 	CASE ("commands_kept_out_still_speaks_under_its_own_id") {
 		struct rig *r = rig_new("if kept.out then kept.out('late') end kept.out = cmd.out");

@@ -152,6 +152,41 @@ static void shapes(void)
 		CHECK_STR(lua("return json.is_array({1})"), "true");
 		CHECK_STR(lua("return json.encode(json.decode('[null,null]'))"), "[null,null]");
 	}
+	CASE ("json_copy_reads_raw_and_keeps_arrays") {
+		CHECK_STR(lua("local t = setmetatable({ a = { 1, 2 }, b = json.array(), c = 'x' }, "
+			      "{ __index = error, __len = error, __pairs = error }) "
+			      "local c = json.copy(t, 9, 99) "
+			      "return json.encode(c) .. tostring(getmetatable(c)) .. "
+			      "tostring(c ~= t and c.a ~= t.a)"),
+			  "{\"a\":[1,2],\"b\":[],\"c\":\"x\"}niltrue");
+		CHECK_STR(lua("return tostring(json.copy('x', 9, 99)) .. "
+			      "tostring(json.copy(nil, 9, 99))"),
+			  "xnil");
+	}
+	CASE ("json_copy_gives_up_what_is_too_much") {
+		CHECK_STR(lua("local t = {} t.t = t "
+			      "return select(2, json.copy(t, 64, 50000))"),
+			  "deep");
+		CHECK_STR(lua("return select(2, json.copy({ 1, { 2, 3 } }, 9, 3))"), "many");
+		CHECK_STR(lua("return #json.copy({ 1, { 2, 3 } }, 2, 4)[2] .. ''"), "2");
+		CHECK_STR(lua("return select(2, json.copy({ 1, { 2, 3 } }, 1, 4))"), "deep");
+		CHECK_STR(lua("return tostring(pcall(json.copy, {}, 65, 1))"), "false");
+		/* a length that is none */
+		CHECK_STR(lua("local t = {} for i = 0, 40 do t[1 << i] = i end "
+			      "local c = json.copy(t, 9, 99) return c[1 << 40] .. ''"),
+			  "40");
+	}
+	CASE ("json_without_null_takes_names_and_leaves_places") {
+		CHECK_STR(lua("local v = json.decode('{\"a\":null,\"b\":{\"c\":null,\"d\":1},"
+			      "\"e\":[null,{\"f\":null}]}') "
+			      "return json.encode(json.without_null(v))"),
+			  "{\"b\":{\"d\":1},\"e\":[null,{}]}");
+		CHECK_STR(lua("return tostring(json.without_null(json.null)) .. "
+			      "json.without_null('x')"),
+			  "nilx");
+		CHECK_STR(lua("local t = {} t[1] = t return tostring(pcall(json.without_null, t))"),
+			  "false");
+	}
 	CASE ("json_names_are_sorted_and_the_last_of_two_counts") {
 		CHECK_STR(round_trip("{\"b\":1,\"a\":2,\"ab\":3,\"\":4}"),
 			  "{\"\":4,\"a\":2,\"ab\":3,\"b\":1}");

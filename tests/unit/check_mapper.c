@@ -198,6 +198,84 @@ static void attacks(void)
 	}
 }
 
+/* ---- several questions out at a time ---- */
+
+static const char quick[] = "{\"call\":\"close_reason\",\"crm\":{}}";
+static const char slow[] = "{\"call\":\"owner\"," DEAL "}";
+
+static void begin_slow(struct set *s, const char *body)
+{
+	char *details = own(s, xasprintf("return { api = 1, owner = function(d) %s end,\n"
+					 "close_reason = function() return 'fine' end }",
+					 body));
+	begin_with(s, details);
+	CHECK_STR(ask(s, quick), "{\"reason\":\"fine\"}");
+}
+
+static void kill_it(void *arg)
+{
+	struct set *s = arg;
+	CHECK_INT(kill(mapper_pid(s->mapper), SIGKILL), 0);
+}
+
+static void several_out(void)
+{
+	CASE ("mapper_answers_before_a_late_one_have_left") {
+		struct set s = {0};
+		struct got before = {0};
+		struct got late = {0};
+		begin_slow(&s, "return (('x'):rep(300000):find(('x*'):rep(90) .. 'y'))");
+		before.loop = late.loop = s.loop;
+		int64_t from = clock_mono_us();
+		mapper_ask(s.mapper, quick, strlen(quick), done, &before);
+		mapper_ask(s.mapper, quick, strlen(quick), done, &before);
+		mapper_ask(s.mapper, slow, strlen(slow), done, &late);
+		wait_for(&s, &before, 2);
+		CHECK(clock_mono_us() - from < DEADLINE_MS * 1000LL / 2);
+		wait_for(&s, &late, 1);
+		CHECK(late.text == NULL && strstr(late.e.text, "took longer than 200 ms") != NULL);
+		CHECK_STR(before.text, "{\"reason\":\"fine\"}");
+		free(before.text);
+		end(&s);
+	}
+	CASE ("mapper_that_died_over_several_is_asked_each_again") {
+		struct set s = {0};
+		struct got a = {0};
+		struct got b = {0};
+		begin_slow(&s,
+			   "local n = 0 for i = 1, 1500000 do n = n + i end return 'a@b.example'");
+		a.loop = b.loop = s.loop;
+		pid_t pid = mapper_pid(s.mapper);
+		struct loop_timer *t = loop_timer_new(s.loop, kill_it, &s);
+		mapper_ask(s.mapper, slow, strlen(slow), done, &a);
+		mapper_ask(s.mapper, quick, strlen(quick), done, &b);
+		mapper_ask(s.mapper, slow, strlen(slow), done, &b);
+		loop_timer_set(t, 3);
+		wait_for(&s, &b, 2);
+		CHECK_INT(a.count, 1);
+		CHECK_STR(a.text, "{\"owner\":\"a@b.example\"}");
+		CHECK_STR(b.text, "{\"owner\":\"a@b.example\"}");
+		CHECK(mapper_pid(s.mapper) != pid);
+		free(a.text);
+		free(b.text);
+		loop_timer_free(t);
+		end(&s);
+	}
+	CASE ("mapper_takes_more_questions_than_are_out_at_a_time") {
+		struct set s = {0};
+		struct got g = {0};
+		begin_slow(&s, "return 'a@b.example'");
+		g.loop = s.loop;
+		for (int i = 0; i < 1000; i++)
+			mapper_ask(s.mapper, i % 2 ? slow : quick, strlen(i % 2 ? slow : quick),
+				   done, &g);
+		wait_for(&s, &g, 1000);
+		CHECK_STR(g.text, "{\"owner\":\"a@b.example\"}");
+		free(g.text);
+		end(&s);
+	}
+}
+
 /* ---- the process ---- */
 
 static void process(void)
@@ -255,5 +333,6 @@ void check_mapper(void)
 	answers();
 	errors();
 	attacks();
+	several_out();
 	process();
 }

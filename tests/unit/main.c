@@ -29,7 +29,7 @@ enum { CASE_SECONDS = 20 };
 	X(db) X(round) X(trouble) X(damage) X(upgrade) X(backup) \
 	X(queue) X(queue_many) X(links) X(runs) X(filesets) X(vault) X(docs) \
 	X(oauth) X(remote) X(retry) X(verify) X(signers) X(inbox) \
-	X(files) X(vm) X(json) X(mapper) X(runaway) X(lock) X(task) X(ticks) X(commands) \
+	X(files) X(vm) X(json) X(mapper) X(runaway) X(lock) X(task) X(ticks) X(commands) X(changes) \
 	X(sched) X(secrets)
 /* clang-format on */
 

@@ -1,0 +1,136 @@
+-- The guide's first section, done as it is written: the deal value comes from another column,
+-- checked in a copy, made live in a running host; and the section on the way to production.
+local kit = require "commands.kit"
+local printed = require "commands.printed"
+
+local GUIDE = "../mappings/README.md"
+local COLUMN = "budgetamount" -- of the practice CRM; the guide's new_dealvalue is of nobody's
+local BOUND_MS = 10000
+
+-- ---- The guide ----
+
+local function section(title)
+  local guide = assert(host.file.read(host.file.getenv "COSELL_SCRIPTS" .. "/" .. GUIDE))
+  local from = assert(guide:find("\n## " .. title, 1, true), title)
+  return guide:sub(from, (guide:find("\n## ", from + 1, true)))
+end
+
+-- Its blocks of Lua, with a column that there is.
+local function blocks(text)
+  local out = {}
+  for block in text:gmatch("```lua\n(.-)```") do
+    out[#out + 1] = (block:gsub("%f[%w_]new_dealvalue%f[^%w_]", COLUMN))
+  end
+  return out
+end
+
+-- ---- What the administrator does ----
+
+local function sh(s, script)
+  local child = assert(host.child.start { path = "/bin/sh", argv = { "-c", script }, dir = s.dir })
+  assert(child:wait().exit == 0, child:output())
+end
+
+local function run(s, folder, ...)
+  local child = assert(host.child.start { argv = { ... }, dir = s.dir,
+    env = { COLUMNS = "100", COSELL_PROFILE = s.dir .. "/" .. folder } })
+  local ended = child:wait()
+  return child:output(), ended.exit
+end
+
+local function line_with(child, part)
+  local until_ms = host.now_ms() + BOUND_MS
+  while host.now_ms() < until_ms do
+    local line = child:line(BOUND_MS)
+    if not line then
+      break
+    elseif line:find(part, 1, true) then
+      return line
+    end
+  end
+  error("no line holds " .. part .. ":\n" .. child:output(), 0)
+end
+
+-- By name: in the CRM's column, and at Partner Center.
+local function values_of(s)
+  local rows, out = {}, {}
+  for _, o in ipairs(kit.opportunities(s)) do
+    rows[o.identifier] = o.row[COLUMN]
+  end
+  for _, r in ipairs((kit.referrals(s))) do
+    out[r.name] = { tonumber(rows[r.id]), tonumber(r.details.dealValue) }
+  end
+  return out
+end
+
+-- ---- The cases ----
+
+local function five_minutes(t)
+  local written = blocks(section "Five minutes")
+  t.eq(#written, 2, "what the guide says to write")
+  kit.with({}, function(s)
+    s:act("portal-create", { name = "There before", value = 700, currency = "USD" })
+    s:rest()
+    s:act("edit", { table = "opportunity", id = kit.opportunity(s).id,
+      values = { [COLUMN] = 650 } })
+    s:rest()
+    sh(s, "cp -r profile my-copy")
+    local copy = s.dir .. "/my-copy/deal_value.lua"
+    assert(host.file.write(copy, (written[1]:gsub("field", "feild", 1))))
+    local text, exit = run(s, "my-copy", "check")
+    t.has(text, "deal_value.lua:1: feild: unknown key `feild`; did you mean `field`?")
+    t.eq(exit, 1)
+    assert(host.file.write(copy, written[1]))
+    text, exit = run(s, "my-copy", "check")
+    t.has(text, ("deal value comes from %s: ok"):format(COLUMN))
+    t.eq(exit, 0, text)
+    local before = s:status().generation
+    local reader = printed.start(s, { "runs", "--follow" }, 100)
+    line_with(reader, "created")
+    sh(s, "cp my-copy/deal_value.lua profile/")
+    t.has(line_with(reader, "generation " .. before + 1), "live, no fixtures; deal_value.lua new")
+    reader:kill("INT")
+    reader:wait()
+    t.has((s:command("sync", { "--all", "--apply" })), "deal value")
+    s:act("portal-create", { name = "By the new column", value = 800, currency = "USD" })
+    s:rest()
+    t.eq(values_of(s), { ["By the new column"] = { 800, 800 }, ["There before"] = { 650, 650 } },
+      "in the CRM's column, at Partner Center")
+    kit.quiet(t, s)
+  end)
+end
+
+-- What is copied is what the guide names, and nothing of the other stage's profile.
+local function to_production(t)
+  local commands = {}
+  for line in section("From staging to production"):gmatch("\n       ([^\n]+)") do
+    commands[#commands + 1] = line
+  end
+  t.eq(#commands, 4, "what the guide says to do")
+  kit.with({}, function(s)
+    sh(s, "mkdir -p staging/fixtures && echo 'return { stage = 1 }' > staging/profile.lua && " ..
+      "echo 'return { api = 1, owner = function() return \"Sales\" end }' > staging/details.lua;" ..
+      "echo 'return {}' > staging/country.lua && echo 'return {}' > staging/deal_value.lua && " ..
+      "echo '{ \"call\": \"owner\", \"d\": {}, \"expect\": \"Sales\" }' > staging/fixtures/o.json")
+    sh(s, "mv profile production && ln -s production profile") -- the host's folder, by both names
+    local before = s:status().generation
+    for i = 1, 3 do
+      sh(s, commands[i])
+    end
+    t.eq(select(2, run(s, "next", "check")), 0, "the check of what is to come")
+    sh(s, commands[4])
+    local reload = kit.wait("the new generation", function()
+      local now = s:status()
+      return now.generation > before and now.reload
+    end)
+    t.eq({ reload.error, reload.fixtures }, { nil, 1 })
+    t.eq(#reload.changed, 4, "the mapping's files alone")
+  end)
+end
+
+return function(t)
+  t.case("story 88: five minutes: the deal value from another column", function()
+    five_minutes(t)
+  end)
+  t.case("story 88: from staging to production", function() to_production(t) end)
+end
