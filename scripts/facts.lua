@@ -8,6 +8,7 @@ local forms = require "forms"
 local lists = require "lists"
 local mapping_look = require "mapping_look"
 local selection = require "selection"
+local mapping_value = require "mapping_value"
 local marks = require "marks"
 local more_fields = require "more_fields"
 local say = require "say"
@@ -338,9 +339,13 @@ local function build()
     return nil, err
   end
   self.status_words, self.status_labels = {}, {}
+  for label, word in pairs(describe.status_reasons or {}) do
+    for _, option in ipairs(mapping_value.options_called(meta.columns.statuscode, label)) do
+      self.status_words[option.value] = word
+    end
+  end
   for _, option in ipairs(meta.columns.statuscode.options or {}) do
     self.status_labels[option.value] = option.label
-    self.status_words[option.value] = (describe.status_reasons or {})[option.label]
   end
   selection.of(self)
   return self

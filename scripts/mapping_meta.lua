@@ -227,20 +227,13 @@ function Check:fields()
   end
 end
 
--- The states of rows are told by the label that our user in the CRM reads.
 function Check:status_reasons()
   local meta = self.metas.opportunity
   local column = meta and meta.columns.statuscode
-  local own = {}
-  for _, option in ipairs(column and column.options or {}) do own[option.label or ""] = true end
   for _, label in ipairs(column and text.keys(self.said.status_reasons) or {}) do
     local where = { role = "details", key = "status_reasons." .. label, word = label }
-    local called = not own[label] and values.options_called(column, label)[1]
     local near = values.nearest_label(column, label)
-    if called then
-      self:add("error", where, "the application user reads this status reason as \"%s\": name it "
-        .. "so", called.label)
-    elseif not own[label] then
+    if not values.options_called(column, label)[1] then
       self:add("error", where, "no status reason of opportunity is called \"%s\"%s", label,
         near and ("; did you mean \"%s\"?"):format(near) or "")
     end

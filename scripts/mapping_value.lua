@@ -20,6 +20,7 @@ local WORDS = { String = "text", Memo = "long text", Integer = "whole number",
 function M.is_lookup(column) return LOOKUPS[column.type] == true end
 function M.is_option(column) return OPTIONS[column.type] == true end
 function M.is_number(column) return NUMBERS[column.type] == true end
+function M.is_several(column) return column.type == "MultiSelectPicklist" end
 function M.is_text(column) return TEXTS[column.type] == true end
 
 --- Columns that a mapping cannot use: companions that only show another one, files, pictures.
@@ -57,6 +58,17 @@ end
 
 local function labels_of(option)
   return option.labels or { option.label }
+end
+
+--- The labels in a text: of a column of several options they stand between semicolons.
+---@param column table
+---@param value string
+---@return string[]
+function M.labels(column, value)
+  if not M.is_several(column) then return { value } end
+  local out = {}
+  for label in value:gmatch("[^;]+") do out[#out + 1] = text.trim(label) end
+  return out
 end
 
 --- The options of a column that are called so, in any language; case and outer spaces don't count.
@@ -169,7 +181,11 @@ local function check_number(column, name, value)
 end
 
 local function check_option(column, name, value)
-  if type(value) == "string" then return by_label(column, name, value) end
+  for _, label in ipairs(type(value) == "string" and M.labels(column, value) or {}) do
+    local problem = by_label(column, name, label)
+    if problem then return problem end
+  end
+  if type(value) == "string" then return nil end
   if math.type(value) == "integer" then return by_value(column, name, value) end
   return wants(name, "an option: a label or a value", value)
 end

@@ -3,19 +3,21 @@
 -- Owns the forms of columns; it must never decide a merge, read a record as a whole, or write.
 local fields = require "fields"
 local forms = require "forms"
+local mapping_value = require "mapping_value"
 local text = require "text"
 
 local M = {}
 
 -- ---- Forms: one row a kind of column ----
 
-local function label_of(field, wanted)
+local function option_of(field, label)
+  return mapping_value.options_called(field.more, label)[1] or {}
+end
+
+local function label_of(field, value)
   for _, option in ipairs(field.more.options or {}) do
-    for _, label in ipairs(option.labels or { option.label }) do
-      if option.value == wanted or type(wanted) == "string" and
-        text.trim(label):lower() == text.trim(wanted):lower() then
-        return option.label, option.value
-      end
+    if option.value == value then
+      return option.label
     end
   end
   return nil
@@ -55,12 +57,12 @@ local FORMS = {
     end,
     wire = same },
   option = { kind = "code", types = { "Picklist" },
-    from_crm = function(field, value) return (label_of(field, value)) end,
+    from_crm = label_of,
     from_partner = function(field, value)
       local word = forms.text(value)
-      return word and (label_of(field, word) or word)
+      return word and (option_of(field, word).label or word)
     end,
-    to_crm = function(field, value) return (select(2, label_of(field, value))) end,
+    to_crm = function(field, value) return option_of(field, value).value end,
     wire = same },
 }
 

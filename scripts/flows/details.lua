@@ -3,13 +3,13 @@
 -- does, with what this file found.
 local cuts = require "cuts"
 local dynamics = require "dynamics"
+local mapping_value = require "mapping_value"
 local say = require "say"
 local text = require "text"
 
 local M = {}
 
 local TEXTS = { String = true, Memo = true }
-local OPTIONS = { Picklist = true, Status = true, State = true, MultiSelectPicklist = true }
 
 local function broken(message)
   return nil, { kind = "data", text = message }
@@ -257,27 +257,18 @@ end
 
 -- ---- Values ----
 
-local function has_label(o, wanted)
-  for _, label in ipairs(o.labels or { o.label }) do
-    if text.trim(label):lower() == wanted then
-      return true
+-- Labels as the column takes them: an option's value, or of a column of several their list.
+local function options(meta, name, value)
+  local column, out = meta.columns[name], {}
+  for i, label in ipairs(mapping_value.labels(column, value)) do
+    local hits = mapping_value.options_called(column, label)
+    if #hits ~= 1 then
+      return broken(("%s.%s: %s option is called %q"):format(meta.logical, name,
+        #hits == 0 and "no" or "more than one", label))
     end
+    out[i] = hits[1].value
   end
-  return false
-end
-
-local function option(meta, name, label)
-  local hits, wanted = {}, text.trim(label):lower()
-  for _, o in ipairs(meta.columns[name].options or {}) do
-    if has_label(o, wanted) then
-      hits[#hits + 1] = o.value
-    end
-  end
-  if #hits == 1 then
-    return hits[1]
-  end
-  return broken(("%s.%s: %s option is called %q"):format(meta.logical, name,
-    #hits == 0 and "no" or "more than one", label))
+  return mapping_value.is_several(column) and table.concat(out, ",") or out[1]
 end
 
 -- ctx.bind(table, {column = value}): exactly one hit.
@@ -328,9 +319,9 @@ function M.values(logical, v, lines)
     end
     if type(value) == "table" and value["$bind"] then
       value, err = bound(value["$bind"])
-    elseif type(value) == "string" and OPTIONS[column.type] then
-      value, err = option(meta, name, value)
-    elseif type(value) == "string" and TEXTS[column.type] and column.max then
+    elseif type(value) == "string" and mapping_value.is_option(column) then
+      value, err = options(meta, name, value)
+    elseif type(value) == "string" and mapping_value.is_text(column) and column.max then
       value = cuts.fit(logical .. "." .. name, value, column.max, lines)
     end
     if value == nil then

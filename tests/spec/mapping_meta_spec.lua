@@ -250,9 +250,6 @@ local WRONG = {
   { "a status reason that nobody has", details 'status_reasons = { ["Prize"] = "lost" }',
     "details.lua:2: status_reasons.Prize: no status reason of opportunity is called \"Prize\"; did "
       .. "you mean \"Price\"?" },
-  { "a status reason in another language", details 'status_reasons = { Preis = "lost" }',
-    "details.lua:2: status_reasons.Preis: the application user reads this status reason as "
-      .. "\"Price\": name it so" },
   { "a deal value that cannot be written",
     { ["deal_value.lua"] = 'return { read = "estimatedvalue",\n  write = "new_dealvalue_base" }' },
     "deal_value.lua:2: write: opportunity.new_dealvalue_base is read-only in your CRM and cannot "
