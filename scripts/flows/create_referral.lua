@@ -248,8 +248,6 @@ local function finish(turn, ours, theirs, sent_deal)
     to_crm.visible = true
   end
   local sent = link.intent and link.intent.partner.crm
-  local edited = sent and json.encode(sent) ~=
-    json.encode(canonical.base(canonical.from_crm(turn.row, known)))
   link.intent, link.told = nil, nil
   local crm, err = helper.update(turn, { to_crm = to_crm }, lines)
   if not crm then
@@ -262,11 +260,13 @@ local function finish(turn, ours, theirs, sent_deal)
     detail = { deal = partner.name, referral = partner.id, engagement = link.engagement,
       lines = lines } }
   local base = sent_deal and agreement.sent_as(sent_deal, partner) or partner
+  local was = base_of(sent, crm) -- contact and solutions are rows of their own, without our tag
+  local edited = sent and json.encode(was) ~= json.encode(canonical.base(crm))
   local untrue = not canonical.same(fields.by_name.program, crm.program, partner.program)
   if edited or sent_deal or untrue then -- since it was sent: that is a change
     links.wake(link.id, "created")
   end
-  return agreement.keep(link, base_of(sent, crm), base)
+  return agreement.keep(link, was, base)
 end
 
 -- The service said no for good: the seller is told what it said.

@@ -1,6 +1,7 @@
 -- A seller edits a row between our reading it and our writing it: no edit is lost, undone or
 -- listed as a conflict.
 local kit = require "commands.kit"
+local rules = require "commands.rules"
 
 local DEAL = { name = "Harbour", value = 90000, currency = "EUR", notes = "v0",
   closing_date = "2031-09-30", account = { name = "Elbe Hafen GmbH", line1 = "Kai 4",
@@ -8,6 +9,7 @@ local DEAL = { name = "Harbour", value = 90000, currency = "EUR", notes = "v0",
   solutions = { "SOL-10001-ABC" }, sync = true }
 
 local RETRIES_MS = 60000
+local POSTED = { method = "POST", path = "referrals", delay_ms = 1500 }
 
 local function notes(s)
   return kit.referrals(s)[1].details.notes
@@ -26,16 +28,37 @@ local function edit_in_a_create(t)
   kit.with({}, function(s)
     s:act("portal-create", { value = 1000, currency = "USD" }) -- so that the facts are known
     s:rest()
-    s:fault("partner", { method = "POST", path = "referrals", delay_ms = 1500, count = 1 })
+    local held = rules.holding(s, "partner", POSTED)
     local row = s:act("create-opportunity", DEAL).id
     s:command("sync")
-    host.sleep(700)
+    held()
     kit.describe(s, row, "v1")
     s:rest()
     kit.wait("the edit during the create", function() return notes_of(s, row) == "v1" end)
     s:rest()
     t.eq(#kit.referrals(s), 2, "our referrals")
     t.eq(kit.opportunity(s, row).notes, "v1", "the row's notes")
+  end)
+end
+
+-- The contact is a row of its own, so no tag of the deal's row guards him.
+local function caller_in_a_create(t)
+  kit.with({}, function(s)
+    s:act("portal-create", { value = 1000, currency = "USD" })
+    s:rest()
+    local held = rules.holding(s, "partner", POSTED)
+    local row = s:act("create-opportunity", DEAL).id
+    s:command("sync")
+    held()
+    s:act("edit", { table = "contact", id = kit.opportunity(s, row).row._parentcontactid_value,
+      values = { telephone1 = "+49 40 555 9" } })
+    s:rest()
+    local phone
+    for _, r in ipairs(kit.referrals(s)) do
+      phone = r.externalReferenceId == row and r.customerProfile.team[1].phoneNumber or phone
+    end
+    t.eq(phone, "+49 40 555 9", "the contact's phone")
+    kit.quiet(t, s)
   end)
 end
 
@@ -72,6 +95,9 @@ end
 return function(t)
   t.case("between: an edit while our POST is under way travels afterwards", function()
     edit_in_a_create(t)
+  end)
+  t.case("between: an edit of the contact meanwhile travels afterwards too", function()
+    caller_in_a_create(t)
   end)
   t.case("between: an edit of a new row whose CRM id cannot be written yet travels", function()
     edit_before_the_crm_id(t)
