@@ -192,6 +192,45 @@ local function with_groups(names)
   return out
 end
 
+-- The bases of a set of which something is held back: members that both sides show alike are agreed
+-- on, also those that both lack; the others are what they were.
+local function members_agreed(field, crm, partner, crm_was, partner_was)
+  local here, ids = canonical.by_id(crm)
+  local there, more = canonical.by_id(partner)
+  local here_was, gone = canonical.by_id(crm_was)
+  local there_was, gone_there = canonical.by_id(partner_was)
+  local crm_base, partner_base, seen = json.array {}, json.array {}, {}
+  for _, list in ipairs { ids, more, gone, gone_there } do
+    for _, id in ipairs(list) do
+      local alike = canonical.same(field, { here[id] }, { there[id] })
+      if not seen[id] then
+        crm_base[#crm_base + 1] = (alike and here or here_was)[id]
+        partner_base[#partner_base + 1] = (alike and there or there_was)[id]
+      end
+      seen[id] = true
+    end
+  end
+  return crm_base, partner_base
+end
+
+-- What is held back of one side keeps that side's old base.
+local function keep_held(plan, crm, partner)
+  local sets = {}
+  for side, now in pairs { crm = crm, partner = partner } do
+    for name in pairs(with_groups(plan.stays[side])) do
+      if fields.at(name).kind == "set" then
+        sets[name] = true
+      else
+        now[name] = plan[side .. "_base"][name]
+      end
+    end
+  end
+  for name in pairs(sets) do
+    crm[name], partner[name] = members_agreed(fields.at(name), crm[name], partner[name],
+      plan.crm_base[name], plan.partner_base[name])
+  end
+end
+
 ---The end of a turn: what is held back keeps its old base, so that it is still a change next time.
 ---@param plan Plan
 ---@param crm table  canonical, as it is now
@@ -199,15 +238,7 @@ end
 ---@param written boolean  the row was written: notices that wait for a write have been given
 function M.settle(link, plan, crm, partner, written)
   crm.state = plan.half_way or crm.state
-  for name in pairs(with_groups(plan.stays.crm)) do
-    crm[name] = plan.crm_base[name]
-    if fields.at(name).kind == "set" then -- what came of a member that is to go is not agreed
-      partner[name] = plan.partner_base[name]
-    end
-  end
-  for name in pairs(with_groups(plan.stays.partner)) do
-    partner[name] = plan.partner_base[name]
-  end
+  keep_held(plan, crm, partner)
   for _, item in ipairs(plan.told) do
     if item.why == "read-only" and not written then
       crm[item.field] = plan.crm_base[item.field]

@@ -262,6 +262,19 @@ local function set_key(members, names)
   return table.concat(keys, "\n")
 end
 
+---The members of a set by their ids, and these in order; one that stands there twice is the first.
+---@param list table[]|nil
+---@return table<string, table>, string[]
+function M.by_id(list)
+  local out, ids = {}, {}
+  for _, item in ipairs(list or {}) do
+    local id = tostring(item.id or item.email):lower()
+    ids[#ids + 1] = not out[id] and id or nil
+    out[id] = out[id] or item
+  end
+  return out, ids
+end
+
 ---Values by field, of members what is compared alone: writes that say the same are the same.
 ---@param values table<string, any>
 ---@return table<string, any>

@@ -11,9 +11,9 @@ local clocks = require "clocks"
 local cuts = require "cuts"
 local details = require "flows.details"
 local dynamics = require "dynamics"
-local helper = require "flows.helper"
 local links = require "links"
 local outward = require "flows.dynamics_to_partner_center"
+local qualify = require "qualify"
 local say = require "say"
 local state = require "state"
 local turns = require "turn"
@@ -24,7 +24,7 @@ local M = {}
 local TABLE, DELTA = "lead", "delta:lead"
 local MARK = "leads" -- there is one, so the table's changes are read
 local QUALIFIED, DISQUALIFIED = 1, 2
-local STATUS = { qualified = 3, canceled = 7 }
+local CANCELED = 7 -- a status reason
 
 -- Nobody has answered it yet, whatever its sub-stage.
 local function unanswered(deal)
@@ -102,8 +102,6 @@ end
 
 -- ---- Coming in ----
 
-local NOT_CARRIED = { "intent", "partner_role", "solution_area", "solution_play", "stage",
-  "campaign", "solutions" }
 local MONEY_NAMES = { "value", "currency", "closing_date" }
 
 -- What does not fit comes with the opportunity.
@@ -265,70 +263,6 @@ local function write(turn, values, lines)
   return ok, err
 end
 
--- The opportunity takes the link over: ours on it, and what Partner Center has comes in as news.
-local function become(turn, opportunity, line)
-  local link, known = turn.link, turn.known
-  local agreed, there = agreement.bases(link)
-  local was = { crm = link.crm }
-  link.crm, link.mapped = { table = known.table, id = opportunity }, nil
-  local ok, err = helper.read(turn)
-  if not ok then
-    return nil, err
-  end
-  local deal = turns.partner_now(turn)
-  ok, err = helper.write(turn, { to_crm = { id = deal.id, link = deal.link },
-    extra = { [known.columns.sync] = true } }, { line })
-  if not ok then
-    return nil, err
-  end
-  turns.note(turn, line)
-  turns.say(turn, "partner_center_to_dynamics", "qualified",
-    { row = opportunity, lines = { line } })
-  -- Name and notes as the lead had agreed on them, so that edits on either side stay edits; open
-  -- now is somebody's decision; the rest comes from Partner Center.
-  local crm = canonical.from_crm(turn.row, known)
-  crm.state, crm.name, crm.notes = "hold", agreed.name, agreed.notes
-  local base = { state = "new", name = there.name, notes = there.notes }
-  for _, name in ipairs(crm.value and MONEY_NAMES or {}) do
-    crm[name], base[name] = there[name], there[name]
-  end
-  for _, name in ipairs(NOT_CARRIED) do
-    crm[name] = nil -- what the opportunity has of them, a seller has given it since
-  end
-  links.forget_row(was) -- not before the other is on record: its row is nobody else's meanwhile
-  ok, err = agreement.keep(link, crm, base)
-  links.wake(link.id, "qualified")
-  return ok, err
-end
-
--- Account and contact that the CRM has already are used, the others made by the action itself.
-local function qualify(turn)
-  local known, deal = turn.known, turns.partner_now(turn)
-  local hits, err = details.find(deal, known)
-  if not hits then
-    return nil, err
-  end
-  local body = { CreateAccount = not hits.account, CreateContact = not hits.contact,
-    CreateOpportunity = true, Status = STATUS.qualified }
-  if hits.account then
-    body.OpportunityCustomerId = { ["@odata.type"] = "Microsoft.Dynamics.CRM.account",
-      accountid = hits.account.accountid }
-  end
-  local currency = deal.currency and known.currencies.by_code[deal.currency]
-  if currency then
-    body.OpportunityCurrencyId = { ["@odata.type"] = "Microsoft.Dynamics.CRM.transactioncurrency",
-      transactioncurrencyid = currency.row }
-  end
-  local ok
-  ok, err = dynamics.changes { { op = "action", body = body,
-    name = ("%s(%s)/Microsoft.Dynamics.CRM.QualifyLead"):format(turn.meta.set,
-      turn.link.crm.id) } }
-  if not ok then
-    return nil, err
-  end
-  return 0 -- the lead says now which opportunity it became
-end
-
 -- Sends a decision: the CRM's word for it, and the pair that it is there.
 local function decide(turn, word, pair)
   local plan = { partner = turns.partner_now(turn), to_partner = { state = word }, pair = pair,
@@ -360,12 +294,12 @@ local function qualified(turn, deal, opportunity)
       return nil, err
     end
   end
-  return become(turn, opportunity, say("qualified", { link = deal.link or deal.id }))
+  return qualify.become(turn, opportunity, say("qualified", { link = deal.link or deal.id }))
 end
 
 -- Closed there without us: so is the lead here.
 local function disqualify(turn, deal)
-  local ok, err = write(turn, { statecode = DISQUALIFIED, statuscode = STATUS.canceled },
+  local ok, err = write(turn, { statecode = DISQUALIFIED, statuscode = CANCELED },
     { say("received", { what = say.word("state", deal.state) }) })
   if not ok then
     return nil, err
@@ -489,7 +423,7 @@ function M.reconcile(turn)
   elseif suspended(turn) then
     return turns.suspend(turn)
   elseif deal.state == "active" then
-    return qualify(turn)
+    return qualify.run(turn)
   elseif state.closed[deal.state] then
     return disqualify(turn, deal)
   end

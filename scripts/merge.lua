@@ -6,6 +6,8 @@ local state = require "state"
 
 local M = {}
 
+local by_id = canonical.by_id
+
 ---@class Plan
 ---@field to_crm table<string, any>      field -> value to write there (json.null clears)
 ---@field to_partner table<string, any>  field -> value to write there
@@ -32,16 +34,6 @@ local function equal(group, crm, partner)
     end
   end
   return true
-end
-
--- A row that stands there twice is the first of the two, as canonical.same has it.
-local function by_id(list)
-  local out = {}
-  for _, item in ipairs(list or {}) do
-    local id = tostring(item.id):lower()
-    out[id] = out[id] or item
-  end
-  return out
 end
 
 -- Members of b that a's set lost or gained since base, applied to the other side's set.

@@ -68,10 +68,10 @@ static void task_free(struct task *t)
 	struct tasks *ts = t->ts;
 	if (t->ready)
 		line_leave(t);
-	if (t->prev)
-		t->prev->next = t->next;
-	else
+	if (ts->all == t)
 		ts->all = t->next;
+	else
+		t->prev->next = t->next;
 	if (t->next)
 		t->next->prev = t->prev;
 	ts->count--;
@@ -265,8 +265,11 @@ struct tasks *tasks_new(struct vm *v, struct db *d, const struct world *w)
 void tasks_free(struct tasks *ts)
 {
 	const struct err why = {0};
-	while (ts && ts->all)
-		drop(ts->all, &why);
+	while (ts && ts->all) {
+		struct task *t = ts->all;
+		drop(t, &why);
+		assert(ts->all != t);
+	}
 	free(ts);
 }
 

@@ -92,6 +92,19 @@ return function(t)
     t.eq({ partner.solution_area, partner.solution_play }, { "Security", nil })
   end)
 
+  t.case("while_a_set_is_held_back_members_that_both_show_alike_are_agreed", function()
+    local link, before = new_link(), { { id = "SOL-1" }, { id = "SOL-2" } }
+    local p = plan { stays = { crm = { solutions = true }, partner = {} },
+      crm_base = deal { solutions = before }, partner_base = deal { solutions = before } }
+    agreement.settle(link, p,
+      deal { solutions = { { id = "SOL-2", quantity = "9.00" }, { id = "SOL-3" } } },
+      deal { solutions = { { id = "SOL-2" }, { id = "SOL-3" } } }, true)
+    local crm, partner = agreement.bases(link)
+    local want = { { id = "SOL-2" }, { id = "SOL-3" } }
+    t.eq({ crm.solutions, partner.solutions }, { want, want },
+      "one came, one went, and the quantity is a change still")
+  end)
+
   t.case("while_a_set_is_held_back_what_the_other_side_did_to_it_is_not_agreed", function()
     local link, before = new_link(), { { id = "SOL-1", quantity = "1.00" } }
     local p = plan { stays = { crm = { solutions = true }, partner = {} },

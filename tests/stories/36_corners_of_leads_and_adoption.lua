@@ -55,6 +55,21 @@ local function off_and_disqualified(t)
   end)
 end
 
+-- The portal accepts, and a seller disqualifies the lead while it is being qualified.
+local function disqualified_meanwhile(t)
+  rules.lead_arrived(function(s, deal, lead)
+    local held = rules.holding(s, "crm", { method = "POST", path = "$batch", delay_ms = 1500,
+      skip = 1 }) -- behind the look for its customer
+    s:act("accept", { id = deal })
+    held()
+    s:act("disqualify", { id = lead.leadid })
+    s:rest()
+    t.eq({ #kit.opportunities(s), rules.turns(s, "failed"), rules.stands(s, deal) },
+      { 0, 0, "Active/Accepted" }, "opportunities, turns that failed, the referral")
+    t.eq(s:row("crm:lead", lead.leadid).statecode, 2, "the seller's decision stands")
+  end, { refused = "a lead that is closed" })
+end
+
 -- A rule of the customer's refuses the lead, until it is mended.
 local function refused(t)
   kit.with({}, function(s)
@@ -139,6 +154,9 @@ return function(t)
   t.case("corner: what a seller enters at qualification stays", function() entered_at_once(t) end)
   t.case("corner: a lead whose Sync is off is disqualified here alone", function()
     off_and_disqualified(t)
+  end)
+  t.case("corner: a lead that is disqualified while it is being qualified", function()
+    disqualified_meanwhile(t)
   end)
   t.case("corner: a lead that the CRM refused comes once it does not", function() refused(t) end)
   t.case("corner: a strange referral that names our row is not written to unasked", function()
