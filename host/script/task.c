@@ -83,6 +83,7 @@ static void task_free(struct task *t)
 	free((char *)t->call.arg_json);
 	task_record_clear(t);
 	buf_free(&t->result);
+	assert(ts->all != t && ts->ready != t);
 	free(t);
 }
 
@@ -265,11 +266,8 @@ struct tasks *tasks_new(struct vm *v, struct db *d, const struct world *w)
 void tasks_free(struct tasks *ts)
 {
 	const struct err why = {0};
-	while (ts && ts->all) {
-		struct task *t = ts->all;
-		drop(t, &why);
-		assert(ts->all != t);
-	}
+	while (ts && ts->all)
+		drop(ts->all, &why);
 	free(ts);
 }
 
