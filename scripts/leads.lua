@@ -90,9 +90,11 @@ function M.delta()
   return true
 end
 
--- The connector's columns are named alike on both tables.
+-- The connector's columns are named alike on both tables; of the person all that his contact is
+-- made from.
 local function select_of(known, meta)
-  local c, out = known.columns, { "subject", "description", "statecode", "statuscode" }
+  local c, out = known.columns, { "subject", "description", "statecode", "statuscode", "createdon",
+    "firstname", "lastname", "emailaddress1", "telephone1", "mobilephone", "jobtitle" }
   for _, name in ipairs { "qualifyingopportunityid", c.sync, c.identifier, c.link, c.audit,
     table.unpack(known.describe.columns.lead or {}) } do
     out[#out + 1] = meta.columns[name] and name or nil

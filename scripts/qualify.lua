@@ -7,6 +7,7 @@ local details = require "flows.details"
 local dynamics = require "dynamics"
 local helper = require "flows.helper"
 local links = require "links"
+local text = require "text"
 local turns = require "turn"
 
 local M = {}
@@ -15,6 +16,14 @@ local QUALIFIED = 3 -- a status reason
 local MONEY_NAMES = { "value", "currency", "closing_date" }
 local NOT_CARRIED = { "intent", "partner_role", "solution_area", "solution_play", "stage",
   "campaign", "solutions" }
+
+-- The contact as QualifyLead made him of the lead, so that an edit since is one; who was there
+-- before is as he is.
+local function person_of(lead, row, crm)
+  local contact = canonical.record(row.parentcontactid)
+  local born, since = text.ms(contact.createdon), text.ms(lead.createdon)
+  return born and since and born >= since and canonical.crm_contact(lead) or crm.contact
+end
 
 ---The opportunity takes the link over: ours on it, and what Partner Center has comes in as news.
 ---(suspends)
@@ -25,7 +34,7 @@ local NOT_CARRIED = { "intent", "partner_role", "solution_area", "solution_play"
 function M.become(turn, opportunity, line)
   local link, known = turn.link, turn.known
   local agreed, there = agreement.bases(link)
-  local was = { crm = link.crm }
+  local was, lead = { crm = link.crm }, turn.row
   link.crm, link.mapped = { table = known.table, id = opportunity }, nil
   local ok, err = helper.read(turn)
   if not ok then
@@ -44,6 +53,7 @@ function M.become(turn, opportunity, line)
   -- now is somebody's decision; the rest comes from Partner Center.
   local crm = canonical.from_crm(turn.row, known)
   crm.state, crm.name, crm.notes = "hold", agreed.name, agreed.notes
+  crm.contact = person_of(lead, turn.row, crm)
   local base = { state = "new", name = there.name, notes = there.notes }
   for _, name in ipairs(crm.value and MONEY_NAMES or {}) do
     crm[name], base[name] = there[name], there[name]

@@ -9,7 +9,7 @@ local READ = {
     "address1_stateorprovince", "address1_postalcode", "numberofemployees", "statecode",
     "versionnumber" },
   contact = { "firstname", "lastname", "emailaddress1", "telephone1", "mobilephone", "jobtitle",
-    "versionnumber" },
+    "createdon", "versionnumber" },
   systemuser = { "firstname", "lastname", "internalemailaddress", "mobilephone",
     "address1_telephone1" },
 }

@@ -45,6 +45,19 @@ local function entered_at_once(t)
   end)
 end
 
+-- The contact that the lead became is corrected before the host has looked.
+local function corrected_at_once(t)
+  rules.lead_arrived(function(s, deal, lead)
+    local made = s:act("qualify", { id = lead.leadid })
+    s:act("edit", { table = "contact",
+      id = kit.opportunity(s, made.opportunity).row._parentcontactid_value,
+      values = { telephone1 = "+49 40 555 12" } })
+    s:rest()
+    t.eq(rules.referral(s, deal).customerProfile.team[1].phoneNumber, "+49 40 555 12")
+    kit.quiet(t, s)
+  end)
+end
+
 local function off_and_disqualified(t)
   rules.lead_arrived(function(s, deal, lead)
     s:act("edit", { table = "lead", id = lead.leadid, values = { [rules.SYNC] = false } })
@@ -154,6 +167,9 @@ return function(t)
   t.case("corner: what a seller enters at qualification stays", function() entered_at_once(t) end)
   t.case("corner: a lead whose Sync is off is disqualified here alone", function()
     off_and_disqualified(t)
+  end)
+  t.case("corner: a contact that is corrected when the lead has just been qualified", function()
+    corrected_at_once(t)
   end)
   t.case("corner: a lead that is disqualified while it is being qualified", function()
     disqualified_meanwhile(t)
