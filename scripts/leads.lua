@@ -224,7 +224,7 @@ function M.arrive(turn, deal)
   end
   bookkeeping(values, deal, lines, known, meta)
   link.intent = link.intent or { crm = { row = host.uuid(), lead = true } }
-  link.intent.crm.deal = link.intent.crm.deal or canonical.base(deal)
+  link.intent.crm.deal = canonical.base(deal) -- an earlier try made nothing
   local ok
   ok, err = links.keep(link)
   if ok then
