@@ -316,9 +316,11 @@ local FOLLOW = { name = "subject", notes = "description" }
 
 -- Name and notes as columns where Partner Center changed them; what the seller changed on the lead
 -- stays, and is sent with the decision.  Both bases move with what is taken.
+-- -> columns, and the same by field
 local function followed(turn, deal, crm_base, base, lines)
-  local row, values, known = turn.row, {}, turn.known
+  local row, values, taken, known = turn.row, {}, {}, turn.known
   local is = { name = bare_name(row.subject, known), notes = canonical.text(row.description) }
+  agreement.written(turn.link, turn.tag, is, crm_base, base)
   local max = { name = turn.meta.columns.subject.max or 300,
     notes = turn.meta.columns.description.max or 2000 }
   for name, column in pairs(FOLLOW) do
@@ -327,7 +329,7 @@ local function followed(turn, deal, crm_base, base, lines)
     else
       local shown = name == "name" and audit.marked(deal.name, true, known.marks_shown, max.name) or
         name == "notes" and deal.notes and cuts.fit(say.label "notes", deal.notes, max.notes, lines)
-      values[column] = shown or json.null
+      values[column], taken[name] = shown or json.null, deal[name] or json.null
       crm_base[name] = name == "name" and bare_name(shown, known) or canonical.text(shown)
     end
   end
@@ -337,14 +339,14 @@ local function followed(turn, deal, crm_base, base, lines)
   if not (values.subject or turn.known.marks_shown or is.name == canonical.given(row.subject)) then
     values.subject = is.name -- a mark that is switched off
   end
-  return values
+  return values, taken
 end
 
 -- What Partner Center and the mapping have new for the lead.
 local function refresh(turn, deal)
   local link, lines = turn.link, {}
   local crm_base, base = agreement.bases(link)
-  local values = followed(turn, deal, crm_base, base, lines)
+  local values, taken = followed(turn, deal, crm_base, base, lines)
   local extra, mapped, err = details.updates("lead", link, deal, turn.row, turn.known, lines)
   if not extra then
     return nil, err
@@ -359,10 +361,15 @@ local function refresh(turn, deal)
   local news = next(values) ~= nil or #lines > 0
   if news then
     local ok
+    agreement.writing(link, taken, turn.tag, {})
     ok, err = write(turn, values, lines)
+    if not ok and err.kind == "conflict" then
+      agreement.unwritten(link)
+    end
     if not ok then
       return nil, err
     end
+    link.writing = nil
   end
   turns.say(turn, "partner_center_to_dynamics", news and "updated" or "equal")
   clocks.told(link, said)
