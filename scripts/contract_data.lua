@@ -60,7 +60,18 @@ end
 function M.fields(value, report)
   local problem = is_list(value, "rows")
   if problem then return report(nil, problem) end
-  for i, row in ipairs(value) do field(tostring(i), row, report) end
+  local seen = {}
+  for i, row in ipairs(value) do
+    field(tostring(i), row, report)
+    for _, key in ipairs(type(row) == "table" and { "crm", "referral" } or {}) do
+      local mark = key .. " " .. tostring(row[key])
+      if row[key] ~= nil and seen[mark] then
+        report(i .. "." .. key, ("%s `%s` stands in row %d already"):format(key,
+          tostring(row[key]), seen[mark]))
+      end
+      seen[mark] = seen[mark] or i
+    end
+  end
   return nil
 end
 

@@ -114,7 +114,7 @@ local function flat(p, prefix)
     put(prefix .. side .. change.place, change["then"] or EMPTY)
   end
   if p.outcome ~= "write" and p.outcome ~= "equal" then
-    put(prefix .. "outcome", p.outcome .. (p.why and ": " .. p.why or ""))
+    put(prefix .. "outcome", (p.outcome or "fails") .. (p.why and ": " .. p.why or ""))
   end
   for _, words in ipairs(p.held) do
     put(prefix .. "held back", words)

@@ -70,5 +70,5 @@ struct retry retry_judge(const struct job *j, const struct err *e, uint32_t dice
 
 bool retry_anew(enum err_kind kind)
 {
-	return kind == ERR_SCRIPT || kind == ERR_DATA || kind == ERR_CONFIG;
+	return kind == ERR_SCRIPT || kind == ERR_DATA || kind == ERR_CONFIG || kind == ERR_REMOTE;
 }

@@ -19,7 +19,8 @@ struct retry {
  * off. */
 struct retry retry_judge(const struct job *j, const struct err *e, uint32_t dice);
 
-/* Whether other scripts, or another mapping or profile, may do what these could not. */
+/* Whether other scripts, or another mapping or profile, may do what these could not; a service's
+ * refusal may be of what the mapping had said. */
 bool retry_anew(enum err_kind kind);
 
 #endif

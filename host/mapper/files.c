@@ -58,7 +58,8 @@ static int l_compile(lua_State *L)
 		return 2;
 	}
 	const char *chunk = lua_pushfstring(L, "@%s", f->name);
-	if (luaL_loadbufferx(L, f->text, f->len, chunk, "t") != LUA_OK) {
+	size_t mark = f->len >= 3 && memcmp(f->text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+	if (luaL_loadbufferx(L, f->text + mark, f->len - mark, chunk, "t") != LUA_OK) {
 		lua_pushnil(L);
 		lua_insert(L, -2);
 		return 2;

@@ -20,6 +20,17 @@ local EXPIRED, UNTRACKED, FORBIDDEN = "0x80044352", "0x80072491", "0x80040220"
 local OVERLAP_MS = 2 * 60 * 1000
 local MORE_MS = 3000 -- a reading of many pages is counted before its deals are worked off
 
+-- A link to the next changes keeps the columns that it began with: what a mapping has added since
+-- is not shown.
+local function is_whole(row, known)
+  for _, name in ipairs(known.delta_select) do
+    if row[name] == nil and row["_" .. name .. "_value"] == nil then
+      return false
+    end
+  end
+  return true
+end
+
 -- A row that somebody touched where nothing travels is no change; who asks the mapping, or waits
 -- for anything to change, is always looked at.
 local function is_change(link, row, known)
@@ -27,7 +38,7 @@ local function is_change(link, row, known)
   local on = row[known.columns.sync] == true
   if not link.engagement or link.told or link.intent or link.pending or link.orders or
     known.deal_value.custom or has["opportunity.update"] or has["referral.update"] or
-    on ~= (link.state ~= "suspended") then
+    not is_whole(row, known) or on ~= (link.state ~= "suspended") then
     return on or link.state ~= "suspended"
   end
   local names = agreement.differs(link, "crm", canonical.crm_columns(row, known),

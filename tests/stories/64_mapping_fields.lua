@@ -161,6 +161,21 @@ local function otherwise(t)
   end)
 end
 
+-- The links to the CRM's next changes have begun without its column.
+local function added_while_running(t)
+  rules.sent({}, function(s, row, deal)
+    local before = s:status().generation
+    assert(host.file.write(s.profile .. "/details.lua", MORE))
+    kit.wait("the new one", function() return s:status().generation > before end)
+    for _, step in ipairs { "one", "two" } do
+      rules.edit(s, row, { stepname = step })
+      s:rest()
+      t.eq(rules.referral(s, deal).details.customerAction, step)
+    end
+    kit.quiet(t, s)
+  end)
+end
+
 local function newest(t)
   with(OTHERWISE, function(s, row, deal)
     local function crm(n)
@@ -195,7 +210,11 @@ local WRONG = {
     "a column of type Owner does not travel" },
   { '{ crm = "stepname", referral = "favorite" }', "it holds true or false" },
   { '{ crm = "stepname", referral = "details.customerAction" }, '
-    .. '{ crm = "stepname", referral = "attributes.Step" }', "stands in another row already" },
+    .. '{ crm = "stepname", referral = "attributes.Step" }',
+    "crm `stepname` stands in row 1 already" },
+  { '{ crm = "customerneed", referral = "notes" }, '
+    .. '{ crm = "currentsituation", referral = "details.notes" }',
+    "stands in another row already" },
 }
 
 local function wrong(t)
@@ -228,6 +247,9 @@ return function(t)
   t.case("fields: what is made new has them", function() made(t) end)
   t.case("fields: what a column can't hold is said, the rest travels", function() unfit(t) end)
   t.case("fields: shipped ones by another column, way and policy", function() otherwise(t) end)
+  t.case("fields: a column that is added while the host runs", function()
+    added_while_running(t)
+  end)
   t.case("fields: the later change counts", function() newest(t) end)
   t.case("fields: a wrong row says what is wrong", function() wrong(t) end)
 end
