@@ -45,6 +45,7 @@ local SAVES = {
     ln -sfn ../set1 .set; ln -s ".set/$1" new; mv -T new "$1"]] },
   { "swaps that link again", [[mkdir ../set2; printf '%s' "$2" > "../set2/$1"
     ln -s ../set2 newset; mv -T newset .set]] },
+  { "puts a byte order mark in front", [[printf '\357\273\277%s' "$2" > "$1"]] },
   { "saves with a mode for the group too", 'rm "$1"; printf "%s" "$2" > "$1"; chmod 660 "$1"' },
 }
 
