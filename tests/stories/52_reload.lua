@@ -28,6 +28,7 @@ end
 local SAVES = {
   { "renames a new file over the old one", 'printf "%s" "$2" > "$1.new" && mv "$1.new" "$1"' },
   { "writes in place", 'printf "%s" "$2" > "$1"' },
+  { "puts a byte order mark in front", [[printf '\357\273\277%s' "$2" > "$1"]] },
   { "writes twice", 'printf "%s" "$2" > "$1"; sleep 0.05; printf "%s" "$2" > "$1"' },
   { "writes in halves", [[head=$(printf '%.40s' "$2"); printf '%s' "$head" > "$1"; sleep 0.05
     printf '%s' "${2#"$head"}" >> "$1"]] },
@@ -45,7 +46,6 @@ local SAVES = {
     ln -sfn ../set1 .set; ln -s ".set/$1" new; mv -T new "$1"]] },
   { "swaps that link again", [[mkdir ../set2; printf '%s' "$2" > "../set2/$1"
     ln -s ../set2 newset; mv -T newset .set]] },
-  { "puts a byte order mark in front", [[printf '\357\273\277%s' "$2" > "$1"]] },
   { "saves with a mode for the group too", 'rm "$1"; printf "%s" "$2" > "$1"; chmod 660 "$1"' },
 }
 
