@@ -4,6 +4,7 @@
 local M = {}
 
 local PROGRAM_MS = 20000
+local LINE_MS = 10000 -- ten times the second that is promised of a reload
 
 local GUID = ("%x"):rep(8) .. ("%-" .. ("%x"):rep(4)):rep(3) .. "%-" .. ("%x"):rep(12)
 local DATE, CLOCK = "%d%d%d%d%-%d%d%-%d%d", "%d%d:%d%d:%d%d"
@@ -65,6 +66,23 @@ function M.run(s, argv, width)
   while child:line(PROGRAM_MS) do end
   local ended = child:wait()
   return child:output(), ended.exit
+end
+
+---The next line of a program that holds a part.
+---@param child table  of M.start
+---@param part string
+---@return string
+function M.line_with(child, part)
+  local until_ms = host.now_ms() + LINE_MS
+  while host.now_ms() < until_ms do
+    local line = child:line(LINE_MS)
+    if not line then
+      break
+    elseif line:find(part, 1, true) then
+      return line
+    end
+  end
+  error("no line holds " .. part .. ":\n" .. child:output(), 0)
 end
 
 ---The columns that a line takes (no wide characters in it).

@@ -6,6 +6,12 @@ local stage = require "sim.stage"
 local M = {}
 
 local START_MS = 20000
+local LONG_MS = 600000
+
+-- No event, poll or delta works off what differs.
+local FLOWS = "webhook_registration = false, partner_center_to_dynamics = false, " ..
+  "dynamics_opportunity = false, dynamics_solutions = false"
+
 -- Many deals that change at once are what is measured here, no sign of trouble.
 local SETTINGS = { brake_percent = 0 }
 
@@ -113,6 +119,23 @@ function M.memory(s)
     mapping = mapping + pss(child)
   end
   return pss(pid), mapping
+end
+
+---A profile of whose flows none works off what differs.
+---@param profile string  its text
+function M.quiet(profile)
+  return (profile:gsub("\n}%s*$", "\n  flows = { " .. FLOWS .. " },\n}\n"))
+end
+
+---Makes the host know the deals that both services have.
+function M.link_all(s, deals)
+  local child = assert(host.child.start { argv = { "link_all", "--profile", s.profile },
+    env = { COSELL_COMMANDS = host.file.getenv "COSELL_COMMANDS" .. "/bench/host" } })
+  while child:line(LONG_MS) do end
+  local ended, said = child:wait(), child:output()
+  if ended.exit ~= 0 or not said:find(("linked %d deals"):format(deals), 1, true) then
+    error("the deals could not be linked:\n" .. said, 0)
+  end
 end
 
 return M

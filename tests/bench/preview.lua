@@ -10,35 +10,16 @@ local DEALS = 1000
 local ONE_IN = 100
 local PORTAL = "https://portal.example/referrals/"
 local NEVER = 1000000000 -- a limit that is never reached only counts
-local LONG_MS = 600000
 
 local NOTE = "Each deal is read from both services and decided as its next turn would; against " ..
   "another folder it is so under both versions, and made anew in both directions too. Requests: " ..
   "as the services counted. By processor: the host's time alone. Every report is checked: what " ..
   "differs is found, nothing is written."
 
--- No event, poll or delta works off what differs.
-local FLOWS = "webhook_registration = false, partner_center_to_dynamics = false, " ..
-  "dynamics_opportunity = false, dynamics_solutions = false"
-
-local function quiet(profile)
-  return (profile:gsub("\n}%s*$", "\n  flows = { " .. FLOWS .. " },\n}\n"))
-end
-
-local function linked(s, deals)
-  local child = assert(host.child.start { argv = { "link_all", "--profile", s.profile },
-    env = { COSELL_COMMANDS = host.file.getenv "COSELL_COMMANDS" .. "/bench/host" } })
-  while child:line(LONG_MS) do end
-  local ended, said = child:wait(), child:output()
-  if ended.exit ~= 0 or not said:find(("linked %d deals"):format(deals), 1, true) then
-    error("the deals could not be linked:\n" .. said, 0)
-  end
-end
-
 local function prepared(deals)
-  local s = kit.new { host = false, edit = quiet,
+  local s = kit.new { host = false, edit = place.quiet,
     sim_args = { "--deals", tostring(deals), "--linked", "--portal", PORTAL } }
-  linked(s, deals)
+  place.link_all(s, deals)
   for i = ONE_IN, deals, ONE_IN do
     kit.describe(s, bulk.deal(i).row, "changed in the CRM")
   end
@@ -56,14 +37,15 @@ local function received(s)
   return n
 end
 
--- The same files but for the notes, of which the other folder says something.
+-- The same files, but where notes are sent the other folder adds a campaign.
 local function other_folder(s)
   local dir = s.dir .. "/other"
   assert(host.file.mkdir(dir))
   assert(host.file.write(dir .. "/profile.lua",
     assert(host.file.read(s.profile .. "/profile.lua"))))
   assert(host.file.write(dir .. "/details.lua",
-    "return { api = 1, referral = { update = function(d, v) v.campaign = 'X' end } }\n"))
+    "return { api = 1, referral = { update = function(d, v)\n" ..
+    "  if v.notes then v.campaign = 'X' end\nend } }\n"))
   return dir
 end
 

@@ -23,24 +23,6 @@ local NOTE = "Pages of the CRM and of Partner Center, other requests: as the ser
 
 -- ---- A place with so many deals that both sides and the host know ----
 
--- Only the comparison is at work: no event, poll or delta sees the differing deals before it does.
-local FLOWS = "webhook_registration = false, partner_center_to_dynamics = false, " ..
-  "dynamics_opportunity = false, dynamics_solutions = false"
-
-local function quiet(profile)
-  return (profile:gsub("\n}%s*$", "\n  flows = { " .. FLOWS .. " },\n}\n"))
-end
-
-local function linked(s, deals)
-  local child = assert(host.child.start { argv = { "link_all", "--profile", s.profile },
-    env = { COSELL_COMMANDS = host.file.getenv "COSELL_COMMANDS" .. "/bench/host" } })
-  while child:line(LONG_MS) do end
-  local ended, said = child:wait(), child:output()
-  if ended.exit ~= 0 or not said:find(("linked %d deals"):format(deals), 1, true) then
-    error("the deals could not be linked:\n" .. said, 0)
-  end
-end
-
 -- One deal in a hundred differs: in turn its notes in the CRM, its value at Partner Center.
 local function change(s, deals)
   for i = ONE_IN, deals, ONE_IN do
@@ -54,10 +36,10 @@ local function change(s, deals)
 end
 
 local function prepared(deals)
-  local s = kit.new { host = false, edit = quiet,
+  local s = kit.new { host = false, edit = place.quiet,
     sim_args = { "--deals", tostring(deals), "--linked", "--portal", PORTAL,
       "--state", host.file.tempdir() .. "/rows" } } -- not in memory
-  linked(s, deals)
+  place.link_all(s, deals)
   change(s, deals)
   s:fault("crm", { limit = NEVER })
   s:fault("partner", { limit = NEVER })

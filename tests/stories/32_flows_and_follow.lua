@@ -3,7 +3,6 @@
 local kit = require "commands.kit"
 local printed = require "commands.printed"
 
-local FOLLOW_MS = 10000
 
 -- ---- Switching ----
 
@@ -141,32 +140,18 @@ end
 
 -- ---- Following ----
 
--- The next line that holds a part.
-local function line_with(child, part)
-  local until_ms = host.now_ms() + FOLLOW_MS
-  while host.now_ms() < until_ms do
-    local line = child:line(FOLLOW_MS)
-    if not line then
-      break
-    elseif line:find(part, 1, true) then
-      return line
-    end
-  end
-  error("no line holds " .. part .. ":\n" .. child:output(), 0)
-end
-
 local function follow(t)
   kit.started(function(s, _, row)
     local all = printed.start(s, { "runs", "--follow" }, 80)
     local json_lines = printed.start(s, { "runs", "--follow", "--json", "--most", "1", row }, 80)
-    line_with(all, "✔ created")
-    line_with(json_lines, '"outcome":"')
+    printed.line_with(all, "✔ created")
+    printed.line_with(json_lines, '"outcome":"')
     s:act("portal-create", { name = "Second deal" })
-    line_with(all, "✔ created    Second deal")
+    printed.line_with(all, "✔ created    Second deal")
     kit.describe(s, row, "seen by both")
     s:command("sync")
-    line_with(all, "✔ updated")
-    local run = json.decode(line_with(json_lines, '"outcome":"updated"'))
+    printed.line_with(all, "✔ updated")
+    local run = json.decode(printed.line_with(json_lines, '"outcome":"updated"'))
     t.eq({ run.link, run.detail.to_partner.notes }, { 1, "seen by both" })
     t.eq(s:status().commands, 3, "two readers and who asks")
     json_lines:kill("KILL")
@@ -181,7 +166,7 @@ end
 local function follow_ends(t)
   kit.started(function(s)
     local child = printed.start(s, { "runs", "--follow" }, 80)
-    line_with(child, "✔ created")
+    printed.line_with(child, "✔ created")
     local began = host.now_ms()
     t.eq(s:host_stop(), { exit = 0 }, "the host ends")
     t.ok(host.now_ms() - began < 5000, "the host waited for its reader")

@@ -3,7 +3,6 @@
 local kit = require "commands.kit"
 local printed = require "commands.printed"
 
-local BOUND_MS = 10000 -- the promise is a second, on a machine that has time
 
 local GOOD = [[
 return { api = 1, opportunity = { create = function(d, v)
@@ -47,20 +46,6 @@ local function save_set(s, n)
   assert(child:wait().exit == 0, child:output())
 end
 
--- The next line of a reader that holds a part.
-local function line_with(child, part)
-  local until_ms = host.now_ms() + BOUND_MS
-  while host.now_ms() < until_ms do
-    local line = child:line(BOUND_MS)
-    if not line then
-      break
-    elseif line:find(part, 1, true) then
-      return line
-    end
-  end
-  error("no line holds " .. part .. ":\n" .. child:output(), 0)
-end
-
 local function followers(s)
   return { plain = printed.start(s, { "runs", "--follow" }, 80),
     json = printed.start(s, { "runs", "--follow", "--json" }, 80) }
@@ -75,7 +60,7 @@ end
 
 -- The next event among the runs, as a program reads it.
 local function next_event(readers)
-  return json.decode(line_with(readers.json, '"flow":"reload"'))
+  return json.decode(printed.line_with(readers.json, '"flow":"reload"'))
 end
 
 local function status_text(s)
@@ -87,8 +72,8 @@ local function begin(s)
   s:act("portal-create", {})
   s:rest()
   local readers = followers(s)
-  line_with(readers.plain, "✔ created")
-  line_with(readers.json, '"created"')
+  printed.line_with(readers.plain, "✔ created")
+  printed.line_with(readers.json, '"created"')
   return readers
 end
 
@@ -110,8 +95,8 @@ local function live(t)
     t.eq(event.detail.changed, { "details.lua changed", "fixtures/brot.json new",
       "fixtures/hana.json new" })
     t.has(event.detail.text, said)
-    t.has(line_with(readers.plain, "✔ live"), " files ")
-    t.has(line_with(readers.plain, "generation"), said)
+    t.has(printed.line_with(readers.plain, "✔ live"), " files ")
+    t.has(printed.line_with(readers.plain, "generation"), said)
     t.has(s.host:output(), s.profile .. ": " .. said)
     local now = s:status()
     t.eq({ now.reload.generation, now.reload.fixtures, now.reload.error },
@@ -136,8 +121,9 @@ local function refused(t)
     t.eq(event.detail.changed, { "details.lua changed" })
     t.eq(#event.detail.problems, 2, "one of each fixture")
     t.eq(event.detail.problems[2].line, 3)
-    line_with(readers.plain, "✖ refused")
-    t.has(line_with(readers.plain, "details.lua"), "refused, details.lua:3: attempt to index a")
+    printed.line_with(readers.plain, "✖ refused")
+    t.has(printed.line_with(readers.plain, "details.lua"),
+      "refused, details.lua:3: attempt to index a")
     t.has(s.host:output(), s.profile .. ": refused, details.lua:3: attempt to index")
     local text, exit = s:command("status")
     t.eq(exit, 1, "somebody has to look")
@@ -172,9 +158,9 @@ local function all_mistakes(t)
     table.sort(places)
     t.eq(places, { "country.lua:2", "details.lua:2", "details.lua:3" })
     t.eq(#s:status().reload.refused.problems, 3, "in the status")
-    line_with(readers.plain, "refused, country.lua:2: fild: ")
-    line_with(readers.plain, "refused, details.lua:")
-    line_with(readers.plain, "country.lua:2: fild: ")
+    printed.line_with(readers.plain, "refused, country.lua:2: fild: ")
+    printed.line_with(readers.plain, "refused, details.lua:")
+    printed.line_with(readers.plain, "country.lua:2: fild: ")
     for _, part in ipairs(want) do
       t.has(text, "\n    " .. part)
       t.has(readers.plain:output(), part)
@@ -221,8 +207,8 @@ local function follows_on(t)
       kit.wait("the old generation's end", function() return s:status().reload.ending == 0 end)
     end
     s:act("portal-create", { name = "After three reloads" })
-    line_with(readers.json, "After three reloads")
-    line_with(readers.plain, "After three reloads")
+    printed.line_with(readers.json, "After three reloads")
+    printed.line_with(readers.plain, "After three reloads")
     local _, heads = readers.plain:output():gsub("WOKEN BY", "")
     t.eq(heads, 1, "one line of titles")
     local _, lines = readers.plain:output():gsub("✔ live", "")

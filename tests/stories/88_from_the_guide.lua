@@ -5,7 +5,6 @@ local printed = require "commands.printed"
 
 local GUIDE = "../mappings/README.md"
 local COLUMN = "budgetamount" -- of the practice CRM; the guide's new_dealvalue is of nobody's
-local BOUND_MS = 10000
 
 -- ---- The guide ----
 
@@ -36,19 +35,6 @@ local function run(s, folder, ...)
     env = { COLUMNS = "100", COSELL_PROFILE = s.dir .. "/" .. folder } })
   local ended = child:wait()
   return child:output(), ended.exit
-end
-
-local function line_with(child, part)
-  local until_ms = host.now_ms() + BOUND_MS
-  while host.now_ms() < until_ms do
-    local line = child:line(BOUND_MS)
-    if not line then
-      break
-    elseif line:find(part, 1, true) then
-      return line
-    end
-  end
-  error("no line holds " .. part .. ":\n" .. child:output(), 0)
 end
 
 -- By name: in the CRM's column, and at Partner Center.
@@ -86,9 +72,10 @@ local function five_minutes(t)
     t.eq(exit, 0, text)
     local before = s:status().generation
     local reader = printed.start(s, { "runs", "--follow" }, 100)
-    line_with(reader, "created")
+    printed.line_with(reader, "created")
     sh(s, "cp my-copy/deal_value.lua profile/")
-    t.has(line_with(reader, "generation " .. before + 1), "live, no fixtures; deal_value.lua new")
+    t.has(printed.line_with(reader, "generation " .. before + 1),
+      "live, no fixtures; deal_value.lua new")
     reader:kill("INT")
     reader:wait()
     t.has((s:command("sync", { "--all", "--apply" })), "deal value")
