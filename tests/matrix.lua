@@ -69,6 +69,14 @@ local LEFT_OUT = {
   ["56_practice"] = "the practice environment as a program",
   ["57_named_faults"] = "the named faults themselves",
   ["58_practice_page"] = "a page of the README",
+  ["75_check"] = "files alone: no service is asked",
+  ["78_fields"] = "what is printed of the CRM's tables, letter by letter",
+  ["79_new_profile"] = "what is written into a folder",
+  ["81_preview_against"] = "what is printed, letter by letter; 80 plays previews",
+  ["82_preview_save"] = "a file that is written; 80 plays previews",
+  ["86_guide"] = "pages of the guide; 76 plays its mapping",
+  ["87_reload_is_told"] = "reloading",
+  ["88_from_the_guide"] = "pages of the guide, reloading",
 }
 
 ---@class outcome
