@@ -2,7 +2,7 @@
 -- program would read.
 local M = {}
 
-local FULL, WORDS = 30, 40 -- columns of the bar, and behind it
+local FULL = 30 -- columns of the bar
 
 ---@param cmd table
 ---@param done integer
@@ -14,15 +14,16 @@ function M.draw(cmd, done, total, said)
   end
   local share = math.min(1, done / math.max(1, total))
   local full = math.floor(share * FULL)
-  cmd.err(("\r[%s%s] %3d %%  %s "):format(("#"):rep(full), ("-"):rep(FULL - full),
-    math.floor(share * 100), said))
+  local line = ("[%s%s] %3d %%  %s"):format(("#"):rep(full), ("-"):rep(FULL - full),
+    math.floor(share * 100), said):sub(1, cmd.width - 1)
+  cmd.err("\r" .. line .. (" "):rep(cmd.width - 1 - #line))
 end
 
 ---Takes it away.
 ---@param cmd table
 function M.clear(cmd)
   if cmd.tty then
-    cmd.err("\r" .. (" "):rep(FULL + WORDS) .. "\r")
+    cmd.err("\r" .. (" "):rep(cmd.width - 1) .. "\r")
   end
 end
 

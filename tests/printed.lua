@@ -68,6 +68,31 @@ function M.run(s, argv, width)
   return child:output(), ended.exit
 end
 
+-- What stands on a terminal after a line with returns in it: later words lie over earlier ones.
+local function overwritten(line)
+  local shown = ""
+  for part in (line .. "\r"):gmatch("([^\r]*)\r") do
+    shown = part .. shown:sub(#part + 1)
+  end
+  return (shown:gsub(" +$", ""))
+end
+
+---Runs it on a terminal of 80 columns, where it may draw bars.
+---@return string text  as it stands there at the end, without colour
+---@return integer drawn  how often something was drawn over
+function M.on_terminal(s, argv)
+  local words = table.concat(argv, " ") .. " --profile " .. s.profile
+  local child = assert(host.child.start { path = "/bin/sh", env = { COLUMNS = "80" },
+    argv = { "-c", [[exec script -qec "$(readlink "/proc/$PPID/exe") $0" /dev/null]], words } })
+  while child:line(PROGRAM_MS) do end
+  child:wait()
+  local text, lines = child:output():gsub("\27%[[%d;]*m", ""):gsub("\r\n", "\n"), {}
+  for line in text:gmatch("[^\n]*") do
+    lines[#lines + 1] = overwritten(line)
+  end
+  return table.concat(lines, "\n"), select(2, text:gsub("\r", ""))
+end
+
 ---The next line of a program that holds a part.
 ---@param child table  of M.start
 ---@param part string

@@ -20,11 +20,18 @@ struct command {
 	char *name;
 	struct task *task; /* NULL: it has ended */
 	struct control_sink sink;
-	struct buf out, err; /* said in this round */
-	char *again;         /* the request it begins anew with, when it has ended */
-	bool flushing;       /* asked for the commit */
+	struct buf
+		said;  /* in this round, in its order: for each part a struct part, then its text */
+	size_t last;   /* where the last part begins */
+	char *again;   /* the request it begins anew with, when it has ended */
+	bool flushing; /* asked for the commit */
 	bool over;
 	int status;
+};
+
+struct part {
+	bool is_err;
+	size_t len;
 };
 
 struct control {
@@ -52,18 +59,45 @@ static void command_free(struct command *m)
 	if (m->next)
 		m->next->prev = m->prev;
 	c->running--;
-	buf_free(&m->out);
-	buf_free(&m->err);
+	buf_free(&m->said);
 	free(m->again);
 	free(m->name);
 	free(m);
 }
 
-static void send(struct command *m, bool is_err, struct buf *b)
+/* What is said on one stream without a word on the other is one part. */
+static void say(struct command *m, bool is_err, const char *text, size_t n)
 {
-	if (b->len)
-		m->sink.text(m->sink.ctx, is_err, b->data, b->len);
-	buf_free(b);
+	struct part part = {is_err, 0};
+	if (m->said.len)
+		memcpy(&part, m->said.data + m->last, sizeof part);
+	if (!m->said.len || part.is_err != is_err) {
+		part = (struct part){is_err, 0};
+		m->last = m->said.len;
+		buf_add(&m->said, &part, sizeof part);
+	}
+	part.len += n;
+	memcpy(m->said.data + m->last, &part, sizeof part);
+	buf_add(&m->said, text, n);
+}
+
+static void say_err(struct command *m, const char *text)
+{
+	struct buf b = {0};
+	buf_addf(&b, "cosell %s: %s\n", m->name, text);
+	say(m, true, b.data, b.len);
+	buf_free(&b);
+}
+
+static void send(struct command *m)
+{
+	struct part part;
+	for (size_t at = 0; at < m->said.len; at += part.len) {
+		memcpy(&part, m->said.data + at, sizeof part);
+		at += sizeof part;
+		m->sink.text(m->sink.ctx, part.is_err, m->said.data + at, part.len);
+	}
+	buf_free(&m->said);
 }
 
 static void end(struct command *m, int status)
@@ -80,13 +114,11 @@ static void flush(void *arg, bool ok)
 	struct command *m = arg;
 	m->flushing = false;
 	if (!ok) {
-		buf_free(&m->out);
-		buf_free(&m->err);
-		buf_adds(&m->err, lost);
+		buf_free(&m->said);
+		say(m, true, lost, strlen(lost));
 		m->status = 1;
 	}
-	send(m, false, &m->out);
-	send(m, true, &m->err);
+	send(m);
 	if (m->over)
 		end(m, m->status);
 }
@@ -110,7 +142,7 @@ static void said(void *ctx, int64_t id, bool is_err, const char *text, size_t n)
 {
 	struct command *m = find(ctx, id);
 	if (m && !m->over) {
-		buf_add(is_err ? &m->err : &m->out, text, n);
+		say(m, is_err, text, n);
 		flush_later(m);
 	}
 }
@@ -141,7 +173,7 @@ static void command_ended(void *arg, int status, const struct err *e)
 	m->over = true;
 	m->status = status;
 	if (e->kind != ERR_NONE)
-		buf_addf(&m->err, "cosell %s: %s\n", m->name, e->text);
+		say_err(m, e->text);
 	flush_later(m);
 }
 
@@ -151,8 +183,7 @@ static void command_dropped(void *arg, const struct err *why)
 	m->task = NULL;
 	m->over = true;
 	m->status = 1;
-	buf_addf(&m->err, "cosell %s: %s\n", m->name,
-		 why->kind == ERR_NONE ? "the host ended it (reload or stop)" : why->text);
+	say_err(m, why->kind == ERR_NONE ? "the host ended it (reload or stop)" : why->text);
 	if (!m->flushing)
 		flush(m, true); /* the present round is dead or over already */
 }

@@ -139,6 +139,16 @@ local function saved(t)
   end)
 end
 
+-- A bar that is drawn while it reads has made room for what is said at the end.
+local function on_terminal(t)
+  kit.with({}, function(s)
+    local text, drawn = printed.on_terminal(s, { "fields", "--save" })
+    t.ok(drawn > 1, "a bar was drawn: " .. text)
+    t.ok(text:find("^%d+ tables, %d+ columns written to "), text)
+    t.ok(not text:find("%%", 1), "the bar went: " .. text)
+  end)
+end
+
 local function not_written(t)
   kit.with({}, function(s)
     assert(host.file.mkdir(s.profile .. "/" .. mapping_look.FILE)) -- something else is called so
@@ -284,6 +294,7 @@ return function(t)
   t.case("fields: the tables, and the right name of a wrong one", function() tables(t) end)
   t.case("fields: with no host running", function() alone(t) end)
   t.case("fields: the copy of the tables beside the profile", function() saved(t) end)
+  t.case("fields: on a terminal a bar, which goes", function() on_terminal(t) end)
   t.case("fields: the copy is written whole or not at all", function() not_written(t) end)
   t.case("mapping: what does not fit the CRM stands in status and in the log", function()
     told(t)
