@@ -57,6 +57,12 @@ local function field(i, row, report)
   return nil
 end
 
+-- One place may be called in two ways: "notes", "details.notes".
+local function same_place(key, name)
+  local place = key == "referral" and type(name) == "string" and fields.place(name)
+  return key .. " " .. (place and (place.attribute or place.path) or tostring(name))
+end
+
 function M.fields(value, report)
   local problem = is_list(value, "rows")
   if problem then return report(nil, problem) end
@@ -64,7 +70,7 @@ function M.fields(value, report)
   for i, row in ipairs(value) do
     field(tostring(i), row, report)
     for _, key in ipairs(type(row) == "table" and { "crm", "referral" } or {}) do
-      local mark = key .. " " .. tostring(row[key])
+      local mark = same_place(key, row[key])
       if row[key] ~= nil and seen[mark] then
         report(i .. "." .. key, ("%s `%s` stands in row %d already"):format(key,
           tostring(row[key]), seen[mark]))

@@ -16,25 +16,6 @@ local text = require "text"
 
 local M = {}
 
--- Roles and the original connector's columns for them ("Co-sell connector for Dynamics 365 CRM");
--- a profile may name others under `columns`.
-M.columns = {
-  name = "name", currency = "transactioncurrencyid", closing_date = "estimatedclosedate",
-  notes = "description",
-  sync = "msft_microsoftpartnercenterreferralsync",
-  identifier = "msft_microsoftpartnercenterreferralidentifier",
-  link = "msft_microsoftpartnercenterreferrallink",
-  help = "msft_microsoftpartnercenterhelp",
-  visible = "msft_microsoftpartnercenterreferralvisible",
-  microsoft_id = "msft_microsoftcrmidentifier",
-  audit = "msft_microsoftpartnercenterreferralsyncaudit",
-  cosell_type = "msft_coselltype", intent = "msft_customerpurchaseintent",
-  partner_role = "msft_partnerrole", solution_area = "msft_solutionarea",
-  solution_play = "msft_solutionplay", stage = "salesstage",
-  program = "msft_microsoftpartnercenterreferralprogram",
-  campaign = false, -- only if the profile names one
-}
-
 local LOST = 2 -- of statecode
 
 local function config(message)
@@ -212,7 +193,7 @@ end
 -- Role -> column; of what a CRM may lack only what it has, or what the profile names.
 local function columns_of(meta)
   local out, given = {}, host.profile.columns
-  for role, column in pairs(M.columns) do
+  for role, column in pairs(fields.columns) do
     local field = fields.by_name[role]
     local there = column and (meta.columns[column] or not (field and field.optional))
     out[role] = given[role] or (there and column or nil)
@@ -222,8 +203,8 @@ end
 
 local function check_columns(self, meta)
   for role in pairs(host.profile.columns) do
-    if M.columns[role] == nil then
-      local near = text.nearest(role, text.keys(M.columns))
+    if fields.columns[role] == nil then
+      local near = text.nearest(role, text.keys(fields.columns))
       return config(("columns.%s: there is no such role%s"):format(role,
         near and "; did you mean `" .. near .. "`?" or ""))
     end
@@ -256,10 +237,10 @@ local function learn_fields(self, meta)
   if #list > 0 then
     labels, err = dynamics.labels("opportunity")
   end
-  if not labels then
-    return nil, err
+  if labels then
+    more_fields.learn(list, meta, self, labels)
   end
-  return more_fields.learn(list, meta, self, labels)
+  return labels, err
 end
 
 -- Its language, and its currency where amounts are in it; a user who may not read it reads English.

@@ -60,6 +60,25 @@ local M = {}
 ---@field own boolean|nil
 ---@field more table|nil
 
+-- Roles and the original connector's columns for them ("Co-sell connector for Dynamics 365 CRM");
+-- a profile may name others under `columns`.
+M.columns = {
+  name = "name", currency = "transactioncurrencyid", closing_date = "estimatedclosedate",
+  notes = "description",
+  sync = "msft_microsoftpartnercenterreferralsync",
+  identifier = "msft_microsoftpartnercenterreferralidentifier",
+  link = "msft_microsoftpartnercenterreferrallink",
+  help = "msft_microsoftpartnercenterhelp",
+  visible = "msft_microsoftpartnercenterreferralvisible",
+  microsoft_id = "msft_microsoftcrmidentifier",
+  audit = "msft_microsoftpartnercenterreferralsyncaudit",
+  cosell_type = "msft_coselltype", intent = "msft_customerpurchaseintent",
+  partner_role = "msft_partnerrole", solution_area = "msft_solutionarea",
+  solution_play = "msft_solutionplay", stage = "salesstage",
+  program = "msft_microsoftpartnercenterreferralprogram",
+  campaign = false, -- only if the profile names one
+}
+
 local ATTRIBUTES = "/details/requirements/additionalRequirements/attributes"
 
 local function part(name, label, place, path, required)

@@ -5,6 +5,7 @@
 -- it sees are constants and answers to fixtures.
 
 local fields = require "fields"
+local more_fields = require "more_fields"
 local source = require "mapping_source"
 local text = require "text"
 local values = require "mapping_value"
@@ -203,27 +204,15 @@ function Check:binds()
   end
 end
 
--- What of a column travels besides the shipped fields (more_fields.lua).
-local function travels(column)
-  return values.is_text(column) or values.is_number(column) and column.type ~= "BigInt"
-    or column.type == "Boolean" or column.type == "DateTime" or column.type == "Picklist"
-end
-
 function Check:fields()
   for i, row in ipairs(self.said.fields) do
     local where = { role = "details", key = ("fields.%d.crm"):format(i), word = row.crm }
     local column = self:column("opportunity", row.crm, where)
-    local place = fields.place(row.referral) or {}
-    if column and not place.row and not travels(column) then
-      self:add("error", where, "a column of this kind (%s) does not travel: use "
-        .. "opportunity.update and referral.update", values.kind(column))
-    elseif column and place.kind == "flag" and column.type ~= "Boolean" then
-      self:add("error", where, "`%s` is true or false at Partner Center, and opportunity.%s is no "
-        .. "column of yes or no (%s)", row.referral, row.crm, values.kind(column))
-    elseif column and row.direction ~= "out" and column.update == false then
-      self:add("error", where, "opportunity.%s is read-only in your CRM; with direction = \"out\" "
-        .. "it may stay", row.crm)
-    end
+    local shipped = fields.place(row.referral).row
+    local own = shipped and more_fields.own_column(shipped, self.said.roles,
+      { write = self.describe.deal_value.write or self.describe.deal_value.field })
+    local why = column and more_fields.refused(row, column, own)
+    if why then self:add("error", where, "%s", why) end
   end
 end
 

@@ -4,7 +4,6 @@
 local fields = require "fields"
 local forms = require "forms"
 local mapping_value = require "mapping_value"
-local text = require "text"
 
 local M = {}
 
@@ -153,82 +152,85 @@ end
 local WAYS = { ["in"] = { "update", false }, out = { false, "update" },
   both = { "update", "update" } }
 
-local function bad(row, why, ...)
-  return nil, { kind = "config",
-    text = ("`fields` of details.lua, %s = %s: "):format(row.crm, row.referral) ..
-      why:format(...) }
+---The column of a shipped field as it stands without `fields`.
+---@param field Field
+---@param roles table<string, string>       of the profile
+---@param deal_value { write: string }
+---@return string|nil
+function M.own_column(field, roles, deal_value)
+  return field.name == "value" and deal_value.write or roles[field.crm] or
+    fields.columns[field.crm] or nil
+end
+
+---Why a row of `fields` cannot travel by this column; nil: it can.  Of a pure table, so that it is
+---told before the CRM is at hand, too.
+---@param row { crm: string, referral: string, direction: string }
+---@param column table    its definition
+---@param own string|nil  M.own_column, of the place of a shipped field
+---@return string|nil
+function M.refused(row, column, own)
+  local place, kind = fields.place(row.referral), mapping_value.kind(column)
+  local form = BY_TYPE[column.type]
+  if place.row and row.crm ~= own and place.row.group == "money" then
+    return ("deal_value.lua says which column it is: %s"):format(own)
+  elseif place.row and row.crm ~= own and place.row.name == "name" then
+    return ("the name stands in %s; `columns` of the profile may name another"):format(own)
+  elseif row.direction ~= "out" and column.update == false then
+    return ("opportunity.%s is read-only in your CRM; with direction = \"out\" it may stay"):format(
+      row.crm)
+  elseif place.row then
+    return nil
+  elseif not form then
+    return ("a column of this kind (%s) does not travel: use opportunity.update and " ..
+      "referral.update"):format(kind)
+  elseif place.kind == "flag" and form ~= FORMS.flag then
+    return ("`%s` is true or false at Partner Center, and opportunity.%s is no column of yes or " ..
+      "no (%s)"):format(row.referral, row.crm, kind)
+  end
+  return nil
 end
 
 -- A shipped field's own column, direction, policy.
-local function change(row, place, known, changed)
-  local field, columns = place.row, known.columns
-  local own = columns[field.crm]
-  if field.name == "value" then
-    own = known.deal_value.write
-  end
-  if row.crm ~= own and field.group == "money" then
-    return bad(row, "deal_value.lua says which column it is: %s", own)
-  elseif row.crm ~= own and field.name == "name" then
-    return bad(row, "the name stands in %s", own)
-  elseif field.name ~= "value" then
-    columns[field.crm] = row.crm
+local function change(row, shipped, columns, changed)
+  if shipped.name ~= "value" then
+    columns[shipped.crm] = row.crm
   end
   local way = WAYS[row.direction]
-  changed[field.group or field.name] = { conflict = row.conflict, to_crm = way[1] or "create",
-    to_partner = way[2] or "create", by = field.by or "patch" }
-  return true
+  changed[shipped.group or shipped.name] = { conflict = row.conflict, to_crm = way[1] or "create",
+    to_partner = way[2] or "create", by = shipped.by or "patch" }
 end
 
 local function added_row(row, place, column, label)
-  local form = BY_TYPE[column.type]
-  if not form then
-    return bad(row, "a column of type %s does not travel: use opportunity.update and " ..
-      "referral.update", column.type)
-  elseif place.kind == "flag" and form ~= FORMS.flag then
-    return bad(row, "it holds true or false, and the column a %s", column.type)
-  end
-  local way = WAYS[row.direction]
+  local form, way = BY_TYPE[column.type], WAYS[row.direction]
   return { name = row.crm, kind = form.kind, label = label or row.crm, crm = row.crm,
     place = "opportunity." .. row.crm, path = place.path, attribute = place.attribute,
     to_crm = way[1], to_partner = way[2], by = "put", conflict = row.conflict,
     more = column, form = form, there = place.kind }
 end
 
----Gives the field table what a mapping says of it; that its places are there was seen when it was
----loaded.
+---Gives the field table what a mapping says of it.  That its places are there was seen when it was
+---loaded; a row whose column cannot take it is left out (mapping_meta.lua tells why).
 ---@param list { crm: string, referral: string, direction: string, conflict: string }[]
 ---@param meta table  of the opportunity
 ---@param known table  facts with columns (role -> column; what is added stands there too) and
 ---  deal_value
 ---@param labels table<string, { label: string|nil }>  of the columns
----@return true|nil, table|nil err
 function M.learn(list, meta, known, labels)
-  local changed, added, taken = {}, {}, {}
+  local changed, added = {}, {}
   for _, row in ipairs(list) do
     local place, column = fields.place(row.referral), meta.columns[row.crm]
-    local there = place.attribute or place.path
-    if taken[row.crm] or taken[there] then
-      return bad(row, "one of the two stands in another row already")
-    elseif not column then
-      local near = text.nearest(row.crm, text.keys(meta.columns))
-      return bad(row, "the CRM's opportunity has no such column%s",
-        near and "; did you mean `" .. near .. "`?" or "")
+    local own = place.row and M.own_column(place.row, known.columns, known.deal_value)
+    if not column or M.refused(row, column, own) then
+      host.log("warn", ("`fields` of details.lua: %s = %s is left out: cosell status"):format(
+        row.crm, row.referral))
     elseif place.row then
-      local ok, err = change(row, place, known, changed)
-      if not ok then
-        return nil, err
-      end
+      change(row, place.row, known.columns, changed)
     else
-      local fresh, err = added_row(row, place, column, (labels[row.crm] or {}).label)
-      if not fresh then
-        return nil, err
-      end
-      added[#added + 1], known.columns[row.crm] = fresh, row.crm
+      added[#added + 1] = added_row(row, place, column, (labels[row.crm] or {}).label)
+      known.columns[row.crm] = row.crm
     end
-    taken[row.crm], taken[there] = true, true
   end
   fields.use(changed, added)
-  return true
 end
 
 return M
