@@ -31,6 +31,9 @@ end
 
 local function thousands(value)
   local whole, rest = tostring(value):match("^(%d+)(.*)$")
+  if not whole then
+    return "no value,"
+  end
   local out = whole:reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")
   return out .. rest:gsub("^%.0+$", "")
 end
@@ -156,9 +159,13 @@ local function play(cmd, s, i, step)
   cmd.out(("%d. %s\n   %s\n"):format(i, step.title, wrap(step.who, 92, "   ")))
   local last = tonumber((s:command("last")))
   local began = host.now_ms()
-  step.act(s)
-  s:command("sync")
-  local ok, seen = pcall(stage.wait_for, step.title, function() return step.see(s) end)
+  local ok, seen = pcall(step.act, s)
+  if ok then
+    s:command("sync")
+    ok, seen = pcall(stage.wait_for, step.title, function() return step.see(s) end)
+  else -- what it acts on is not there
+    seen = "cannot be played: a step before fell short"
+  end
   local ms = host.now_ms() - began
   s:rest()
   if not ok then

@@ -42,7 +42,7 @@ local function examples()
   return out, folder
 end
 
--- The first sentence of its first file says what an example is for.
+-- The first sentence of its first file says what it replaces, the second what it does.
 local function about(folder)
   for _, file in ipairs { "details.lua", "deal_value.lua", "country.lua" } do
     local out = {}
@@ -54,7 +54,7 @@ local function about(folder)
       out[#out + 1] = said
     end
     if #out > 0 then
-      return (table.concat(out, " "):gsub("%. .*$", "."))
+      return (table.concat(out, " "):match("^.-%. +(.-%.)%f[%s\0]"))
     end
   end
   return ""

@@ -224,9 +224,9 @@ local function with_examples(dir)
   copied(home .. "/../mappings/default", dir .. "/mappings/default")
   for name, files in pairs {
     ["value-column"] = { ["deal_value.lua"] = '-- In place of "Deal value\n' ..
-      '-- field name".  More of it.\nreturn { field = "budgetamount" }\n',
+      '-- field name".  A column of your own.  More.\nreturn { field = "budgetamount" }\n',
       ["profile.lua"] = "return {}\n" },
-    gate = { ["details.lua"] = "-- In place of a condition.\nreturn { api = 1,\n" ..
+    gate = { ["details.lua"] = "-- In place of a condition.\n-- Not all.\nreturn { api = 1,\n" ..
       "  should_sync = function(crm) return crm.name ~= \"x\" end }\n",
       ["fixtures/gate.json"] = '{ "call": "should_sync", "crm": { "name": "y" }, "expect": ' ..
         '{ "sync": true } }' } } do
@@ -257,7 +257,8 @@ local function like(t, dir)
   t.has(new("a", "--like", "zzz"), "there are: gate, value-column")
   text, exit = new("--like", "list")
   t.eq(exit, 0)
-  t.has(text, "value-column  In place of \"Deal value field name\".")
+  t.has(text, "value-column  A column of your own.\n")
+  t.has(text, "gate          Not all.\n")
   text, exit = new("a", "--like", "value-column")
   t.eq(exit, 0, text)
   t.has(text, "as in the example value-column")

@@ -1,5 +1,5 @@
 -- In place of steps added to both flows that synchronise, for columns that it does not carry.
--- They travel like those it does, field by field, with a policy for conflicts.
+-- Columns of your own travel like those it does, field by field, with a policy for conflicts.
 return {
   api = 1,
   fields = {

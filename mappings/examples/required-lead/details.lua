@@ -1,5 +1,5 @@
 -- In place of columns added to the action "Create a new lead".
--- What your CRM demands of a new one is filled.
+-- What your CRM demands of a new lead is filled.
 local REGION = { JP = "APAC", DE = "EMEA", GB = "EMEA", US = "Americas" }
 
 return {

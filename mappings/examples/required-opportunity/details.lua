@@ -1,5 +1,5 @@
 -- In place of columns added to the action "Create a new opportunity".
--- What your CRM demands of a new one is filled.
+-- What your CRM demands of a new opportunity is filled.
 local REGION = { JP = "APAC", AU = "APAC", DE = "EMEA", FR = "EMEA", GB = "EMEA", US = "Americas",
   BR = "Americas" }
 
