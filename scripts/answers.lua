@@ -329,16 +329,23 @@ function Answers:run_fixture(fixture)
   return result
 end
 
--- A host asks this before it takes a mapping over.
+-- A host asks this before it takes a mapping over, and again as long as there is more: each fixture
+-- has the whole deadline for itself.
 function QUESTIONS.check(self)
   self:ready()
-  local problems = json.array(table.move(self.problems, 1, #self.problems, 1, {}))
   local all = self.files.fixtures()
-  for _, fixture in ipairs(#problems == 0 and all or {}) do
-    local result = self:run_fixture(fixture)
-    if not result.ok then problems[#problems + 1] = fixtures.as_problem(result) end
+  local proof = self.proof or { at = #self.problems > 0 and #all or 0,
+    problems = json.array(table.move(self.problems, 1, #self.problems, 1, {})) }
+  if proof.at < #all then
+    self.proof, proof.at = proof, proof.at + 1
+    local result = self:run_fixture(all[proof.at])
+    if not result.ok then
+      proof.problems[#proof.problems + 1] = fixtures.as_problem(result)
+    end
+    return { more = true }
   end
-  return { problems = problems, fixtures = #all }
+  self.proof = nil
+  return { problems = proof.problems, fixtures = #all }
 end
 
 -- Which places of a file the administrator answers, and which of them by a function.

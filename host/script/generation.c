@@ -26,6 +26,7 @@ struct candidate {
 	struct generation *g;
 	struct mapper_call *call;
 	char *problems;
+	size_t fixtures_run;
 };
 
 /* ---- a generation ---- */
@@ -166,13 +167,26 @@ static void ask(struct candidate *c, const char *question, mapper_done *then)
 	c->call = mapper_ask(c->g->mapper, question, strlen(question), then, c);
 }
 
+static void on_check(void *arg, const char *answer, size_t len, const struct err *e);
+
+static void ask_check(struct candidate *c)
+{
+	ask(c, "{\"call\":\"check\"}", on_check);
+}
+
 static void on_check(void *arg, const char *answer, size_t len, const struct err *e)
 {
+	static const char more[] = "{\"more\":true}"; /* a fixture was run */
 	struct candidate *c = arg;
 	struct err why;
 	c->call = NULL;
 	if (!answer) {
 		finish(c, e);
+		return;
+	}
+	if (len == sizeof more - 1 && memcmp(answer, more, len) == 0 &&
+	    c->fixtures_run++ < c->files.nmapping) {
+		ask_check(c);
 		return;
 	}
 	if (!problems_none(c->g->vm, answer, len, &c->g->fixtures, &why)) {
@@ -190,7 +204,7 @@ static void on_setup(void *arg, const char *answer, size_t len, const struct err
 	struct candidate *c = arg;
 	c->call = NULL;
 	if (answer)
-		ask(c, "{\"call\":\"check\"}", on_check);
+		ask_check(c);
 	else
 		finish(c, e);
 }

@@ -27,6 +27,16 @@ end } }
 local DETAILS = "return { api = 1,\n  opportunity = { creat = {} },\n  markz = false,\n}\n"
 local COUNTRY = "return {\n  fild = \"new_countryid\",\n}\n"
 
+-- Each question takes long, though not as long as one may; all fixtures together do.
+local SLOW = [[
+return { api = 1, opportunity = { create = function(d, v)
+  local n = 0
+  for i = 1, 5000000 do n = n + i end
+  v.description = "for " .. d.customer.name .. ", 1"
+end } }
+]]
+local SLOW_FIXTURES = 40
+
 -- ---- What the administrator does and sees ----
 
 local function write(s, name, text)
@@ -196,6 +206,25 @@ local function nothing_new(t)
 end
 
 -- Who follows goes on over every reload, and keeps no old files in memory.
+local function slow_fixtures(t)
+  kit.with({}, function(s)
+    local before, script = s:status().generation, {}
+    for n = 1, SLOW_FIXTURES do
+      script[n] = ("printf '%%s' '%s' > fixtures/%d.json"):format(
+        FIXTURE:format("Hana KK", "Hana KK", 1), n)
+    end
+    local child = assert(host.child.start { path = "/bin/sh", dir = s.profile,
+      argv = { "-c", ("mkdir fixtures\n%s\nprintf '%%s' '%s' > details.lua"):format(
+        table.concat(script, "\n"), SLOW) } })
+    assert(child:wait().exit == 0, child:output())
+    kit.wait("a word of the set", function()
+      local reload = s:status().reload
+      t.eq(reload.error, nil, "refused")
+      return reload.generation > before and reload.fixtures == SLOW_FIXTURES
+    end)
+  end)
+end
+
 local function follows_on(t)
   kit.with({}, function(s)
     local readers, ids = begin(s), {}
@@ -241,6 +270,8 @@ return function(t)
   t.case("story 87: a save is live: in the log, in status, among the runs", function() live(t) end)
   t.case("story 87: a mapping that raises is refused with its line, the old one stays",
     function() refused(t) end)
+  t.case("story 87: each fixture has the whole deadline for itself",
+    function() slow_fixtures(t) end)
   t.case("story 87: all mistakes of a set are told", function() all_mistakes(t) end)
   t.case("story 87: what changes nothing is not told", function() nothing_new(t) end)
   t.case("story 87: runs --follow goes on over reloads", function() follows_on(t) end)
