@@ -6,6 +6,7 @@
 
 local fields = require "fields"
 local more_fields = require "more_fields"
+local selection = require "selection"
 local source = require "mapping_source"
 local text = require "text"
 local values = require "mapping_value"
@@ -119,6 +120,23 @@ function Check:columns()
         self:add("error", where, "%s.%s only shows another column and cannot be read", logical,
           name)
       end
+    end
+  end
+end
+
+-- A column that no row brings is nil in the mapping: a condition on it never holds.
+function Check:reads()
+  local meta, known = self.metas.opportunity, {}
+  for _, list in pairs(self.said.columns) do
+    for _, name in ipairs(list) do known[name] = true end
+  end
+  for _, row in ipairs(self.said.fields) do known[row.crm] = true end
+  for _, name in pairs(self.describe.deal_value) do known[name] = true end
+  for _, one in ipairs(meta and self.source:reads() or {}) do
+    local name = one.column
+    if meta.columns[name] and not known[name] and not selection.reads(name, self.said.roles) then
+      self:add("warning", { role = one.role, key = "crm." .. name, line = one.line },
+        "opportunities are read without `%s`: name it in columns.opportunity of details.lua", name)
     end
   end
 end
@@ -393,6 +411,7 @@ function M.problems(describe, said, answers, metas)
     names = names, problems = {}, missing = {}, source = source.new(said.files) }, Check)
   self:profile()
   self:columns()
+  self:reads()
   self:constants()
   self:fixtures()
   self:binds()

@@ -106,6 +106,21 @@ function Source:binds()
   return out
 end
 
+--- The columns that are read of a row called `crm`, and where; each once.
+---@return { column: string, role: string, line: integer }[]
+function Source:reads()
+  local out, seen = {}, {}
+  for _, role in ipairs { "details", "deal_value" } do
+    for i, line in ipairs(self:lines_of(role)) do
+      for name in line:gmatch("%f[%w_]crm%.([%a_][%w_]*)") do
+        if not seen[name] then out[#out + 1] = { column = name, role = role, line = i } end
+        seen[name] = true
+      end
+    end
+  end
+  return out
+end
+
 --- Tables that the texts name: by ctx.bind, or as table = "name".
 ---@return string[]
 function Source:tables()

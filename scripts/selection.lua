@@ -1,5 +1,7 @@
 -- Which columns of the CRM are read of a deal: for one row, for a page of changes, for a
 -- comparison.  It names columns and asks nobody.
+local fields = require "fields"
+
 local M = {}
 
 -- What else of a row is read, by table.
@@ -13,6 +15,25 @@ local READ = {
   systemuser = { "firstname", "lastname", "internalemailaddress", "mobilephone",
     "address1_telephone1" },
 }
+
+-- Look-ups of an opportunity that are always read.
+local LOOKED_UP = { "parentaccountid", "parentcontactid", "ownerid" }
+
+---Whether every opportunity is read with this column, whatever the mapping says.
+---@param column string
+---@param roles table<string, string>  of the profile
+---@return boolean
+function M.reads(column, roles)
+  for _, list in ipairs { READ.opportunity, LOOKED_UP } do
+    for _, name in ipairs(list) do
+      if name == column then return true end
+    end
+  end
+  for role, name in pairs(fields.columns) do
+    if (roles[role] or name) == column then return true end
+  end
+  return column == "opportunityid"
+end
 
 local function unique(...)
   local seen, out = {}, {}
@@ -88,7 +109,7 @@ function M.of(self)
     custom[#custom + 1] = self.deal_value.currency
   end
   local columns = unique(roles, READ.opportunity, custom, { self.deal_value.write },
-    { "parentaccountid", "parentcontactid", "ownerid" }, self.describe.columns.opportunity or {})
+    LOOKED_UP, self.describe.columns.opportunity or {})
   self.select = columns
   -- The audit column is not in the delta (rule 18): our own text would come back as a change.
   local delta = {}

@@ -46,11 +46,10 @@ end
 
 local function settings_of(given)
   local merged, out = {}, {}
-  for name, value in pairs(DEFAULTS) do
-    merged[name] = value
-  end
-  for name, value in pairs(given or {}) do
-    merged[name] = tostring(value)
+  for _, settings in ipairs { DEFAULTS, otherwise.settings(), given or {} } do
+    for name, value in pairs(settings) do
+      merged[name] = tostring(value)
+    end
   end
   for name, value in pairs(merged) do
     out[#out + 1] = name .. " = " .. value

@@ -43,6 +43,23 @@ local function rows()
   return out
 end
 
+-- ---- What the host is told besides ----
+
+-- Where lists lag behind, it looks once more before it makes a deal anew, as with real services.
+local SETTINGS = { read_lag_ms = { look_wait = 1 }, stale_reads_ms = { look_wait = 1 } }
+
+---Settings of the profile that go with the rows.
+---@return table<string, any>
+function M.settings()
+  local out = {}
+  for _, row in ipairs(rows()) do
+    for name, value in pairs(SETTINGS[row.name] or {}) do
+      out[name] = value
+    end
+  end
+  return out
+end
+
 local function comes_later(row)
   return row.kind == "fault" or PASSING[row.name] ~= nil
 end

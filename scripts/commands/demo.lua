@@ -159,12 +159,10 @@ local function play(cmd, s, i, step)
   cmd.out(("%d. %s\n   %s\n"):format(i, step.title, wrap(step.who, 92, "   ")))
   local last = tonumber((s:command("last")))
   local began = host.now_ms()
-  local ok, seen = pcall(step.act, s)
-  if ok then
+  local acted, ok, seen = pcall(step.act, s), false, "cannot be played: a step before fell short"
+  if acted then
     s:command("sync")
     ok, seen = pcall(stage.wait_for, step.title, function() return step.see(s) end)
-  else -- what it acts on is not there
-    seen = "cannot be played: a step before fell short"
   end
   local ms = host.now_ms() - began
   s:rest()

@@ -161,7 +161,7 @@ local function poll_one(referral, count)
   local id = links.by_referral(referral.id)
   if seen(referral, id and links.get(id)) then
     return true
-  elseif id then
+  elseif id and host.store.base_get(id, "partner") then -- it was the same on both sides once
     count()
   end
   local ok, err = M.join(referral, "poll")

@@ -243,6 +243,9 @@ local WRONG = {
       .. '"new_iso", referral = "favorite" } }'),
     "details.lua:3: fields.1.crm: `favorite` is true or false at Partner Center, and "
       .. "opportunity.new_iso is no column of yes or no (text, at most 3)" },
+  { "a column that no row brings", details "should_sync = function(crm) return crm.new_region end",
+    "warning: details.lua:2: crm.new_region: opportunities are read without `new_region`: name it "
+      .. "in columns.opportunity of details.lua" },
   { "a field of one's own that is not there", details('fields = {\n    { crm = "new_izo", '
       .. 'referral = "notes" } }'),
     "details.lua:3: fields.1.crm: opportunity has no column `new_izo` in your CRM; did you mean "

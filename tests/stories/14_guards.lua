@@ -119,6 +119,7 @@ local function update_does_not_wait(t)
   kit.with({ settings = { settle = 60 } }, function(s)
     local made = s:act("portal-create", { name = "Lantern order" })
     look(s)
+    kit.wait("its row", function() return #kit.opportunities(s) == 1 end)
     s:act("edit", { table = "opportunity", id = kit.opportunity(s).id,
       values = { description = "at once" } })
     look(s)

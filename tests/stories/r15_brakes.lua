@@ -45,6 +45,24 @@ local function bulk_edit(t)
   end)
 end
 
+-- Deals that are being made have not been the same on both sides yet: they do not change.
+local function many_new(t)
+  kit.with({}, function(s)
+    local held = rules.holding(s, "crm", { method = "POST", path = "$batch", delay_ms = 1500 })
+    s:fault("crm", { method = "POST", path = "$batch", delay_ms = 1500, count = MANY })
+    for i = 1, MANY do
+      s:act("portal-create", { name = "Deal " .. i, value = 1000 * i, currency = "USD" })
+    end
+    held()
+    s:command("sync")
+    kit.wait("the deals", function() return #kit.opportunities(s) == MANY end)
+    s:rest()
+    t.eq(pause_of(s), nil)
+    t.eq(s:status().queue.dead, 0, "dead letters")
+    kit.quiet(t, s)
+  end)
+end
+
 local function bulk_deletion(t)
   many(function(s, all)
     for _, o in ipairs(all) do
@@ -150,6 +168,7 @@ return function(t)
   t.case("rule 15: an edit of many deals at once pauses, and an approval goes on", function()
     bulk_edit(t)
   end)
+  t.case("rule 15: many new deals at once are no change", function() many_new(t) end)
   t.case("rule 15: many rows deleted at once pause", function() bulk_deletion(t) end)
   t.case("rule 15: a record that is written in circles is frozen and named", function()
     circles(t)
