@@ -12,6 +12,8 @@
 #                 ONLY=sync-100000: the comparison of so many deals (ten minutes)
 #   make bench-sim   how fast the practice environment is
 #   make plants   ten errors in the practice environment, each caught (SEED=n; ONLY=all, ONLY=7.12)
+#   make install    into /usr/local (prefix=, DESTDIR=)      make uninstall   takes it away again
+#   make deb      a package for this Debian, in build/
 #   make format   let clang-format decide
 #   make docs     write the tables of mappings/README.md anew
 #
@@ -30,7 +32,8 @@ WARN := -Wall -Wextra -Wshadow -Wundef -Wformat=2 -Wstrict-prototypes -Wmissing-
 CPPFLAGS += -Ihost -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS ?= -O2 -g
 HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-CFLAGS_ALL = -std=c11 $(WARN) $(CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all,$(HARDEN))
+# No binary tells, or differs by, where it was built.
+CFLAGS_ALL = -std=c11 $(WARN) $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all,$(HARDEN))
 LDFLAGS_ALL = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LIBS_HOST = $(shell pkg-config --libs lua5.4 lua5.4-cjson libcurl sqlite3 libcrypto libevent libzip expat xlsxwriter)
 LIBS_WORLD = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lsqlite3 -lcrypto -lzip -lexpat -lxlsxwriter
@@ -41,7 +44,7 @@ LIBS_MAPPER = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lseccomp
 
 BASE := buf clock crypto crypto_cert err log world
 IO := child frames http_answer http_call http_client http_conn http_crowd http_gate http_request \
-	http_server loop pack sheet sheet_book sheet_write watch wire xml
+	http_server loop pack sheet sheet_book sheet_write supervisor watch wire xml
 STORE := backup copy db docs filesets json_text links migrations private_file queue queue_many restore runs \
 	state_file stmt trouble vault
 REMOTE := answer gate inbox oauth oauth_wire remote remote_set remote_url verify verify_url
@@ -62,7 +65,7 @@ F := build/fuzz
 FUZZ_FLAGS = -std=c11 $(WARN) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
 CHECKS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
 
-.PHONY: all docs run test checklist test-clients test-matrix lint format bench bench-sim fuzz valgrind mutants plants install clean deps deps-lint check-deps
+.PHONY: all docs run test checklist test-clients test-matrix lint format bench bench-sim fuzz valgrind mutants plants install uninstall deb clean deps deps-lint check-deps
 all: $(B)/cosell $(B)/cosell-mapper $(B)/countries.lua
 
 # ---- what comes from Debian ----
@@ -183,11 +186,49 @@ mutants: deps
 plants: deps
 	$(Q)$(MAKE) --no-print-directory -j2 $(B)/countries.lua $(T)/cosell $(T)/cosell-mapper
 	$(Q)tests/plants/run $(or $(ONLY),$(SEED))
-install: all
-	install -D -m 755 $(B)/cosell $(DESTDIR)/usr/lib/cosell/bin/cosell
-	install -D -m 755 $(B)/cosell-mapper $(DESTDIR)/usr/lib/cosell/bin/cosell-mapper
-	install -D -m 644 $(B)/countries.lua $(DESTDIR)/usr/lib/cosell/bin/countries.lua
-	cp -R scripts mappings $(DESTDIR)/usr/lib/cosell/
-	mkdir -p $(DESTDIR)/usr/bin && ln -sf ../lib/cosell/bin/cosell $(DESTDIR)/usr/bin/cosell
 clean:
 	rm -rf $(B)
+
+# ---- installing ----
+# All of it lies in one folder of its own, but for a link to the program and what other programs
+# look for: unit, user, man page, completions, documents.
+prefix ?= /usr/local
+bindir = $(prefix)/bin
+ownlibdir = $(prefix)/lib/cosell
+unitdir = $(prefix)/lib/systemd/system
+sysusersdir = $(prefix)/lib/sysusers.d
+man1dir = $(prefix)/share/man/man1
+bashdir = $(prefix)/share/bash-completion/completions
+zshdir = $(prefix)/share/zsh/site-functions
+docdir = $(prefix)/share/doc/cosell
+DOCS := README.md CHANGELOG LICENSE host/dist/WINDOWS.md host/dist/Containerfile
+PAGES := $(B)/dist/cosell.1 $(B)/dist/cosell.bash $(B)/dist/_cosell
+INSTALLED = $(bindir)/cosell $(unitdir)/cosell@.service $(sysusersdir)/cosell.conf \
+	$(man1dir)/cosell.1 $(bashdir)/cosell $(zshdir)/_cosell
+
+$(PAGES) &: $(B)/cosell host/dist/make-pages host/dist/cosell.1.in $(shell find scripts -name '*.lua')
+	@mkdir -p $(B)/dist
+	$(Q)COSELL_SCRIPTS= host/dist/make-pages $(B)/cosell host/dist/cosell.1.in $(B)/dist
+
+install: all $(PAGES)
+	$(Q)rm -rf $(DESTDIR)$(ownlibdir)
+	$(Q)install -D -t $(DESTDIR)$(ownlibdir)/bin $(B)/cosell $(B)/cosell-mapper
+	$(Q)install -D -m 644 -t $(DESTDIR)$(ownlibdir)/bin $(B)/countries.lua
+	$(Q)find scripts mappings -type f -exec install -D -m 644 {} $(DESTDIR)$(ownlibdir)/{} \;
+	$(Q)mkdir -p $(DESTDIR)$(bindir) $(DESTDIR)$(unitdir)
+	$(Q)ln -sfn ../lib/cosell/bin/cosell $(DESTDIR)$(bindir)/cosell
+	$(Q)sed 's,@bindir@,$(bindir),' host/dist/cosell@.service.in >$(DESTDIR)$(unitdir)/cosell@.service
+	$(Q)chmod 644 $(DESTDIR)$(unitdir)/cosell@.service
+	$(Q)install -D -m 644 host/dist/cosell.sysusers $(DESTDIR)$(sysusersdir)/cosell.conf
+	$(Q)install -D -m 644 $(B)/dist/cosell.1 $(DESTDIR)$(man1dir)/cosell.1
+	$(Q)install -D -m 644 $(B)/dist/cosell.bash $(DESTDIR)$(bashdir)/cosell
+	$(Q)install -D -m 644 $(B)/dist/_cosell $(DESTDIR)$(zshdir)/_cosell
+	$(Q)install -D -m 644 -t $(DESTDIR)$(docdir) $(DOCS)
+uninstall:
+	$(Q)rm -rf $(DESTDIR)$(ownlibdir) $(DESTDIR)$(docdir)
+	$(Q)rm -f $(INSTALLED:%=$(DESTDIR)%)
+
+deb:
+	$(Q)vendor/install build deb
+	$(Q)$(MAKE) --no-print-directory -j2 all $(firstword $(PAGES))
+	$(Q)host/dist/make-deb $(B)

@@ -101,6 +101,7 @@
  *   sheet_write    a workbook, or any file that people take away, written whole
  *   pack           zip archives, within limits
  *   xml            XML, within limits
+ *   supervisor     what the service manager hears: ready, reloading, alive
  *   watch          something changed under these folders
  *   child          child processes
  *   frames         messages over a Unix socket

@@ -1,7 +1,7 @@
 -- cosell story [NAME...]: runs tests/stories/*.lua, each of which starts the real programs and
 -- talks to them over sockets.  With --list it names them, a line each; with --case TEXT only the
--- cases whose name holds that text are run.  Files: NN_ stories, rNN_ rules of the reconcile, sNN_
--- its situations.
+-- cases whose name holds that text are run.  Files: NN_ and aN_ stories, rNN_ rules of the
+-- reconcile, sNN_ its situations.
 local tap = require "commands.tap"
 
 local M = { help = "run the stories", where = "here",
@@ -10,7 +10,7 @@ local M = { help = "run the stories", where = "here",
 local function names(folder)
   local out = {}
   for _, file in ipairs(assert(host.file.list(folder))) do
-    local name = file:match("^([rs]?%d%d_.+)%.lua$")
+    local name = file:match("^(%w?%d?%d_.+)%.lua$")
     if name then
       out[#out + 1] = name
     end

@@ -10,6 +10,7 @@
 #include "app/process.h"
 #include "app/site.h"
 #include "base/log.h"
+#include "io/supervisor.h"
 #include "io/wire.h"
 #include "store/trouble.h"
 
@@ -119,20 +120,37 @@ static char *shown_folder(const char *dir)
 struct serving {
 	struct process p;
 	struct site *site;
+	struct supervisor *supervisor;
 	struct loop_timer *stop_timer;
 	int64_t began_us;
-	bool stopping;
+	bool ready, stopping;
 };
+
+/* Also the end of a reload, for the service manager. */
+static void tell_ready(struct serving *v, const char *more)
+{
+	char *text = xasprintf("READY=1\nSTATUS=generation %d%s", site_generation(v->site), more);
+	supervisor_tell(v->supervisor, text);
+	free(text);
+}
 
 static void on_ready(void *ctx)
 {
 	struct serving *v = ctx;
 	struct buf b = {0};
+	buf_adds(&b, ", ");
 	site_address(v->site, &b);
 	int64_t now_us = v->p.world.mono_us(v->p.world.ctx);
-	log_info("ready in %lld ms: generation %d, %s", (long long)((now_us - v->began_us) / 1000),
+	log_info("ready in %lld ms: generation %d%s", (long long)((now_us - v->began_us) / 1000),
 		 site_generation(v->site), b.data);
+	v->ready = true;
+	tell_ready(v, b.data);
 	buf_free(&b);
+}
+
+static void on_reloaded(void *ctx, bool live)
+{
+	tell_ready(ctx, live ? "" : " stays, the new files are refused: cosell status");
 }
 
 static void on_fatal(void *ctx, const struct err *e)
@@ -167,6 +185,7 @@ static void on_stop(void *arg)
 	}
 	v->stopping = true;
 	log_info("stop: no new work; waiting for what runs");
+	supervisor_tell(v->supervisor, "STOPPING=1\nSTATUS=no new work; waiting for what runs");
 	loop_timer_set(v->stop_timer, STOP_MS);
 	site_stop(v->site);
 }
@@ -174,14 +193,19 @@ static void on_stop(void *arg)
 static void on_hup(void *arg)
 {
 	struct serving *v = arg;
-	if (v->site)
-		site_reload(v->site);
+	if (!v->site)
+		return;
+	if (v->ready)
+		supervisor_tell(v->supervisor, "RELOADING=1");
+	site_reload(v->site);
 }
 
 static bool serve_round(void *ctx)
 {
 	struct serving *v = ctx;
-	return site_round(v->site);
+	bool more = site_round(v->site);
+	supervisor_round(v->supervisor);
+	return more;
 }
 
 static bool serve(struct serving *v, const struct app_paths *paths, const char *dir,
@@ -190,13 +214,15 @@ static bool serve(struct serving *v, const struct app_paths *paths, const char *
 	const struct site_config c = {.env = process_env(&v->p, paths, dir, shown),
 				      .self = paths->self,
 				      .serve = true,
-				      .hooks = {on_ready, on_fatal, on_idle, v}};
+				      .hooks = {on_ready, on_reloaded, on_fatal, on_idle, v}};
 	v->began_us = v->p.world.mono_us(v->p.world.ctx);
 	v->stop_timer = loop_timer_new(v->p.loop, on_late, v);
 	loop_timer_real(v->stop_timer);
+	v->supervisor = supervisor_new(v->p.loop);
 	v->site = site_new(&c, e);
 	bool ok = v->site && loop_run(v->p.loop, serve_round, v, e);
 	site_free(v->site);
+	supervisor_free(v->supervisor);
 	loop_timer_free(v->stop_timer);
 	return ok;
 }
@@ -276,7 +302,7 @@ static void open_own(struct asking *a)
 {
 	const struct site_config c = {.env = process_env(&a->p, a->paths, a->dir, a->shown),
 				      .self = a->paths->self,
-				      .hooks = {own_ready, own_fatal, own_idle, a}};
+				      .hooks = {own_ready, NULL, own_fatal, own_idle, a}};
 	struct err e;
 	a->site = site_new(&c, &e);
 	if (!a->site)

@@ -292,6 +292,8 @@ static void on_news(void *ctx, const struct reload_news *n)
 	struct err e;
 	if (s->config.serve && !record_reload(s->runs, n, n->live ? s->restart : "", &e))
 		log_warn("the reload is not among the runs: %s", e.text);
+	if (s->config.hooks.reloaded)
+		s->config.hooks.reloaded(s->config.hooks.ctx, n->live);
 }
 
 static void failed(void *ctx, const struct err *e)

@@ -14,6 +14,8 @@ struct site;
 struct site_hooks {
 	/* The first generation is good and everything is open. */
 	void (*ready)(void *ctx);
+	/* What became of a later one: it runs, or it is refused.  May be NULL. */
+	void (*reloaded)(void *ctx, bool live);
 	/* It cannot start, or cannot go on: the loop should end with this. */
 	void (*fatal)(void *ctx, const struct err *e);
 	/* The last task of site_stop ended. */

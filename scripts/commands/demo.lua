@@ -178,15 +178,26 @@ end
 local TRY = [[
 The practice environment stays up; each sync is shown as a line. In another terminal, try:
 
-  build/cosell sim act portal-create name="My deal" value=5000    act as the portal's user
-  build/cosell sim act                                            what else people can do
-  build/cosell status --profile mappings/sandbox                  the host on one screen
-  build/cosell runs --profile mappings/sandbox                    what was done, at what cost
-
-Or change the mapping: save mappings/sandbox/details.lua as in the README; the next deal uses it.
+%s
+Or change the mapping: save %s/details.lua as in the README; the next deal uses it.
 Ctrl-C ends everything.
 
 ]]
+
+local WORDS = {
+  { 'sim act portal-create name="My deal" value=5000', "act as the portal's user" },
+  { "sim act", "what else people can do" },
+  { "status --profile %s", "the host on one screen" },
+  { "runs --profile %s", "what was done, at what cost" },
+}
+
+local function what_to_try(place)
+  local lines = {}
+  for i, row in ipairs(WORDS) do
+    lines[i] = ("  %s %-50s  %s\n"):format(place.program, row[1]:format(place.profile), row[2])
+  end
+  return TRY:format(table.concat(lines), place.profile)
+end
 
 -- Runs that changed nothing.
 local QUIET = { equal = true, found = true }
@@ -213,12 +224,25 @@ local function follow(cmd, s)
   end
 end
 
-local function story(cmd, s, profile)
-  local state = host.file.cwd() .. "/build/sandbox.db" -- as the sandbox profile says
-  for _, end_of in ipairs { "", "-wal", "-shm" } do
-    host.file.remove(state .. end_of) -- the practice environment begins anew, so does the state
+-- In the source tree the sandbox profile, which is there to be changed; elsewhere one that is made
+-- for this and goes with it.
+local function place_of(cmd, dir)
+  local sandbox = cmd.profile or
+    host.file.exists("mappings/sandbox/profile.lua") and "mappings/sandbox"
+  if sandbox then
+    return { program = "build/cosell", profile = sandbox, args = {},
+      state = host.file.cwd() .. "/build/sandbox.db" } -- as that profile says
   end
-  s:host_start { profile = profile, state = state }
+  local folder = dir .. "/profile"
+  return { program = "cosell", profile = folder, args = { "--write-profile", folder },
+    state = folder .. "/cosell.db" }
+end
+
+local function story(cmd, s, place)
+  for _, end_of in ipairs { "", "-wal", "-shm" } do
+    host.file.remove(place.state .. end_of) -- the practice environment begins anew, so does this
+  end
+  s:host_start { profile = place.profile, state = place.state }
   s:host_ready()
   stage.wait_for("the registration", function() return s:say("pending").registered end)
   local fell_short = 0
@@ -236,13 +260,13 @@ function M.run(cmd)
     return 2
   end
   local once = options.once or not cmd.tty
-  local profile = cmd.profile or "mappings/sandbox"
   cmd.out("A practice story, one deal each way. Both services run on this machine; nothing real " ..
     "is touched.\n\n")
   local dir = host.file.tempdir()
-  local s = stage.new { dir = dir, ports = PORTS,
-    socket = require("commands.sim").socket() }
-  local ok, result = pcall(story, cmd, s, profile)
+  local place = place_of(cmd, dir)
+  local s = stage.new { dir = dir, ports = host.file.getenv("COSELL_SIM_PORTS") or PORTS,
+    socket = require("commands.sim").socket(), args = place.args }
+  local ok, result = pcall(story, cmd, s, place)
   if not ok then
     cmd.err(tostring(type(result) == "table" and result.text or result) .. "\n")
     if s.host then
@@ -256,7 +280,7 @@ function M.run(cmd)
     cmd.out(result == 0 and "The story went well: both sides are equal and at rest.\n" or
       ("%d of %d steps fell short.\n"):format(result, #STEPS))
   else
-    cmd.out(TRY)
+    cmd.out(what_to_try(place))
     pcall(follow, cmd, s)
   end
   s:close()

@@ -74,7 +74,7 @@ bool host_start(const struct sides_config *c, struct err *e)
 						   .mapper_program = c->self},
 					   .self = c->self,
 					   .serve = true,
-					   .hooks = {on_ready, on_fatal, on_idle, h}};
+					   .hooks = {on_ready, NULL, on_fatal, on_idle, h}};
 	struct making m = {&config, h, e};
 	now = h;
 	world_rounds(h->loop, on_round, h);
