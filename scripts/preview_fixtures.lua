@@ -4,6 +4,7 @@
 -- codes, labels and places stay.
 -- Owns the table of what is personal.  It must never cover a file.
 local fields = require "fields"
+local fixture_text = require "fixture_text"
 local preview = require "preview"
 local text = require "text"
 
@@ -286,7 +287,7 @@ function M.save(link, name)
   local ok
   ok, err = host.sheet.folder(folder)
   for i, file in ipairs(ok and files or {}) do
-    ok, err = host.sheet.write_text(folder .. "/" .. file, json.pretty(list[i]) .. "\n")
+    ok, err = host.sheet.write_text(folder .. "/" .. file, fixture_text.of(list[i]))
     if not ok then
       break
     end

@@ -12,8 +12,8 @@ local words = require "words"
 
 local M = { help = "values that lost when both sides changed one field", where = "host",
   usage = "cosell conflicts [DEAL] [--json]\n" ..
-    "       cosell conflicts take crm|partner NUMBER   both sides get this side's value\n" ..
-    "       cosell conflicts drop NUMBER               what stands is right" }
+    "       cosell conflicts take crm|partner NUMBER  both sides get this side's value\n" ..
+    "       cosell conflicts drop NUMBER              what stands is right" }
 
 local MOST = 1000
 

@@ -12,11 +12,11 @@ local words = require "words"
 
 local M = { help = "one deal on both sides; accept, decline, win, lose, mend", where = "host",
   usage = "cosell deal DEAL [--json]\n" ..
-    "       cosell deal accept|decline|win|lose DEAL [--reason TEXT]   a move in the CRM\n" ..
+    "       cosell deal accept|decline|win|lose DEAL [--reason TEXT]  moves in the CRM\n" ..
     "       cosell deal restore DEAL   its row was deleted: make it anew\n" ..
     "       cosell deal adopt DEAL     found on both sides: from now on written, too\n" ..
     "       cosell deal release DEAL   frozen: write again\n" ..
-    "       cosell deal join ROW REFERRAL   one deal that nothing links yet: by their ids\n" ..
+    "       cosell deal join ROW REFERRAL   by their ids: one deal, not linked yet\n" ..
     "       cosell deal part ID   two deals that look the same: each goes its own way" }
 
 local HISTORY, WHOLE = 5, 10000 -- entries for a screen, for programs

@@ -6,7 +6,8 @@ local words = require "words"
 
 local M = { help = "the nine flows: state, last success, errors; on and off", where = "host",
   usage = "cosell flows [FLOW] [--json]\n" ..
-    "       cosell flows enable FLOW | disable FLOW [--with-dependents]   FLOW: letter or name" }
+    "       cosell flows enable FLOW | disable FLOW [--with-dependents]\n" ..
+    "                    FLOW: its letter or its name" }
 
 local DAY_MS = 24 * 3600 * 1000
 

@@ -11,9 +11,9 @@ local words = require "words"
 
 local M = { help = "what would be written where, and by whom; writes nothing", where = "host",
   usage = "cosell preview [DEAL...] [--last N] [--json]\n" ..
-    "       cosell preview [DEAL...] --against DIR|GENERATION [--last N] [--json]   another " ..
-    "version of the files\n" ..
-    "       cosell preview DEAL --save NAME   as fixtures, names and addresses invented\n" ..
+    "       cosell preview [DEAL...] --against DIR|GENERATION [--last N] [--json]\n" ..
+    "                                         another version of the files\n" ..
+    "       cosell preview DEAL --save NAME   as fixtures, persons and firms invented\n" ..
     "       cosell preview --generations [--json]   the versions that are kept" }
 
 local LAST, MOST = 20, 10000

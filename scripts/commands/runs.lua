@@ -18,6 +18,9 @@ local MARKS = { created = { "✔", "green" }, updated = { "✔", "green" }, move
   refused = { "✖", "red" }, failed = { "✖", "red" }, frozen = { "✖", "red" },
   conflict = { "!", "yellow" }, paused = { "!", "yellow" }, live = { "✔", "green" } }
 
+-- Of these the whole sentence is told: somebody has to do something.
+local UNDONE = { refused = true, failed = true, frozen = true }
+
 -- ---- One line a run ----
 
 -- Fixed widths: with --follow the next run is not known yet.
@@ -80,6 +83,8 @@ local function print_line(cmd, run, widths)
   local why = sentence(run)
   if run.flow == "reload" then
     table.move(reload_lines(cmd, run), 1, 1000, 2, lines)
+  elseif why and UNDONE[run.outcome] then
+    table.move(table_text.wrap(cmd, (" "):rep(8), table_text.plain(why)), 1, 1000, 2, lines)
   elseif why then
     lines[2] = table_text.cut((" "):rep(8) .. table_text.plain(why), table_text.width(cmd))
   end
