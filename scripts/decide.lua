@@ -82,7 +82,7 @@ end
 -- What is worth a write of its own is told once for the same values (rule 11); a read-only notice
 -- waits for the next real write.
 local function news(link, plan)
-  local items = json.array {}
+  local items = {}
   for _, list in ipairs { plan.told, plan.held, plan.conflicts } do
     for _, item in ipairs(list) do
       if item.why ~= "read-only" then
@@ -94,7 +94,7 @@ local function news(link, plan)
     link.told = nil
     return false
   end
-  return links.told(link, items)
+  return links.told_each(link, items)
 end
 
 -- Why the row was lost: the mapping's words, else those of who closed it, else its status reason.

@@ -180,6 +180,21 @@ function M.told(link, what)
   return true
 end
 
+---The same of things that come and go one by one: whether one of them is news.  What went and comes
+---again is.
+---@param items table[]
+---@return boolean
+function M.told_each(link, items)
+  local before, now, news = link.told and link.told.items or {}, {}, false
+  for _, item in ipairs(items) do
+    local hash = host.crypto.sha256(json.encode(item)):sub(1, 16)
+    now[hash] = true
+    news = news or not before[hash]
+  end
+  link.told = { items = now }
+  return news
+end
+
 ---Our own organisation at Partner Center is learned from the first referral that is ours.
 function M.learn_organization(ours)
   if not host.store.mark_get("own_organization") then

@@ -31,6 +31,18 @@ local function plan(over)
 end
 
 return function(t)
+  t.case("told: what stays is not said again because something else comes and goes", function()
+    local link = {}
+    local price = { field = "solutions", crm = "8.00", partner = "7.25" }
+    local play = { field = "solution_play", crm = "Data Security" }
+    t.eq({ links.told_each(link, { price }), links.told_each(link, { price }) }, { true, false })
+    t.eq({ links.told_each(link, { price, play }), links.told_each(link, { play, price }) },
+      { true, false })
+    t.eq(links.told_each(link, { price }), false, "one of them went")
+    t.eq(links.told_each(link, { price, play }), true, "it came again")
+    price.crm = "9.00"
+    t.eq(links.told_each(link, { price, play }), true, "another value")
+  end)
   t.case("bases_are_empty_before_the_first_agreement", function()
     local link = new_link()
     local crm, partner = agreement.bases(link)

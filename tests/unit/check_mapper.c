@@ -126,6 +126,8 @@ static void errors(void)
 		add(&s, "fixture:bad", "p/fixtures/bad.json",
 		    "{\"call\":\"owner\",\"d\":{\"who\":\"x\"},\"expect\":\"y\"}");
 		begin(&s);
+		for (int i = 0; i < 2; i++)
+			CHECK_STR(ask(&s, "{\"call\":\"check\"}"), "{\"more\":true}");
 		CHECK_STR(ask(&s, "{\"call\":\"check\"}"),
 			  "{\"fixtures\":2,\"problems\":[{\"file\":\"p/fixtures/"
 			  "bad.json\",\"key\":\"bad\","
