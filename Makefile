@@ -44,15 +44,16 @@ LIBS_MAPPER = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lseccomp
 
 BASE := buf clock crypto crypto_cert err log world
 IO := child frames http_answer http_call http_client http_conn http_crowd http_gate http_request \
-	http_server loop pack sheet sheet_book sheet_write supervisor watch wire xml
+	http_server loop pack sheet sheet_book sheet_write supervisor terminal watch wire xml
 STORE := backup copy db docs filesets json_text links migrations private_file queue queue_many restore runs \
 	state_file stmt trouble vault
-REMOTE := answer gate inbox oauth oauth_wire remote remote_set remote_url verify verify_url
-SCRIPT := api api_child api_control api_crypto api_docs api_file api_host api_http api_kit api_rows \
-	api_serve api_sheet api_store api_trial api_watch changes commands files generation json \
+REMOTE := answer gate inbox oauth oauth_change oauth_device oauth_row oauth_wire remote remote_set \
+	remote_url sign_in verify verify_url
+SCRIPT := api api_child api_control api_crypto api_docs api_file api_host api_http api_kit api_return api_rows \
+	api_serve api_sheet api_sign_in api_store api_trial api_watch changes commands files generation json \
 	json_copy json_lex json_value json_write mapper mapper_frame problems profile reload task \
 	task_record ticks trial vm vm_err vm_libs
-APP := app back cli control endpoints here process record refusals retry sched site
+APP := app back cli control copying endpoints grants here process record refusals retry sched site
 MAPPER := channel files lock main
 
 HOST_FILES := $(BASE:%=base/%) $(IO:%=io/%) $(STORE:%=store/%) $(REMOTE:%=remote/%) \

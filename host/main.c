@@ -8,7 +8,9 @@
  *   here           a command that runs in the caller's folder, without a profile's state
  *   process        loop, world and signals, for every way of running
  *   site           all of one profile, and the round: tasks, commit, release
- *   endpoints      a profile's remotes, sign-in and callback listener
+ *   endpoints      a profile's remotes and callback listener
+ *   grants         how they are signed in, and how that changes while it runs
+ *   copying        a backup, between rounds
  *   refusals       callbacks that were not taken, in the log
  *   sched          due jobs become tasks; what becomes of them
  *   back           the clock was put back
@@ -37,6 +39,8 @@
  *   api_control    host.control: control sockets for commands that run here
  *   api_file       host.file: files, for those too
  *   api_child      host.child: programs that they start
+ *   api_sign_in    host.sign_in: a person signs in while the host runs
+ *   api_return     where his browser is sent back to
  *   api_sheet      host.sheet: tables that people keep in files
  *   api_watch      host.watch: a command hears of changes below a folder
  *   api_trial      host.trial: another version of the profile's files
@@ -63,6 +67,10 @@
  *   answer         HTTP answers as kinds of errors
  *   oauth          access tokens: who waits, who asks, rotation
  *   oauth_wire     the token endpoint's requests and answers
+ *   oauth_row      what the vault holds of a grant
+ *   oauth_change   sign-ins that come and go
+ *   oauth_device   a code that a person enters elsewhere
+ *   sign_in        a sign-in that is tried before it counts
  *   verify         is this callback signed by whom we trust
  *   verify_url     where a signer's certificate may come from
  *   inbox          a callback becomes a row, and then is answered
@@ -106,6 +114,7 @@
  *   child          child processes
  *   frames         messages over a Unix socket
  *   wire           the conversation of a control socket, both sides
+ *   terminal       questions to the person at this process
  *
  * base      below everything
  *   err            errors are values with a kind

@@ -602,6 +602,7 @@ local child = {} -- luacheck: ignore 241
 ---@field argv? string[] the words behind the program's name
 ---@field env? table<string, string> added to this process's own
 ---@field dir? string
+---@field input? boolean child:write speaks to it; else its input is empty
 
 ---@param spec host.child_spec
 ---@return host.child? child, err? err one that is forgotten is killed
@@ -625,6 +626,10 @@ function child:line(timeout_ms) end
 ---@return string output everything so far
 function child:output() end
 
+---@param text? string nil: its input ends
+---@return true? ok, err? err
+function child:write(text) end
+
 -- ---- commands ----
 
 ---@class command scripts/commands/NAME.lua returns one
@@ -642,5 +647,7 @@ function child:output() end
 ---@field profile? string the profile folder as the caller wrote it
 ---@field out fun(text: string)
 ---@field err fun(text: string)
+---@field ask fun(prompt: string, how?: { secret?: boolean }): string? (suspends) a line of whoever
+---gave the command; secret: it does not show; nil: the input ended, or nobody can be asked
 ---@field again fun(request: string) JSON of a cmd: when this one ends with status 0 the command
 ---begins anew, as a task of the generation that runs then

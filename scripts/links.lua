@@ -195,7 +195,12 @@ function M.told_each(link, items)
   return news
 end
 
----Our own organisation at Partner Center is learned from the first referral that is ours.
+---@return string|nil  our own organisation at Partner Center, once it is known
+function M.own_organization()
+  return host.store.mark_get("own_organization")
+end
+
+---It is learned at sign-in, else from the first referral that is ours.
 function M.learn_organization(ours)
   if not host.store.mark_get("own_organization") then
     host.store.mark_set("own_organization", ours.organizationId)

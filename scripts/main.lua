@@ -1,5 +1,6 @@
 -- The table of contents: which kind of job runs which handler, and which jobs come by themselves.
 local clocks = require "clocks"
+local connections = require "connections"
 local deal = require "deal"
 local dynamics_opportunity = require "flows.dynamics_opportunity"
 local dynamics_solutions = require "flows.dynamics_solutions"
@@ -36,11 +37,12 @@ M.jobs = {
   ["tick.customers"] = dynamics_opportunity.customers,
   ["tick.sweep"] = sweep.daily,
   ["tick.clocks"] = clocks.tick,
+  ["tick.connections"] = connections.tick,
 }
 
 -- Jobs that come by themselves; flow_table.lua tells whose they are.
 local TICKS = { "tick.start", "tick.webhook", "tick.poll", "tick.opportunities", "tick.solutions",
-  "tick.customers", "tick.sweep", "tick.clocks" }
+  "tick.customers", "tick.sweep", "tick.clocks", "tick.connections" }
 
 -- How soon a tick looks again whether its flow is on.
 local OFF_MS = 60000

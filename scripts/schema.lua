@@ -44,7 +44,8 @@ M.rows = {
   { "crm.audience", "string", nil, "restart", "what a token is asked for; default: from the url" },
   { "crm.token_url", "url", nil, "restart", "the tenant's token address", needed = true },
   { "crm.client_id", "string", nil, "restart", "the application", needed = true },
-  { "crm.secret", "ref", nil, "restart", "the application's secret" },
+  { "crm.secret", "ref", nil, "restart", "the application's secret; if it is { sealed = true }, " ..
+    "`cosell connect crm` asks for it", sealed = true },
   { "crm.certificate.key", "ref", nil, "restart", "private key, instead of a secret" },
   { "crm.certificate.cert", "ref", nil, "restart", "its certificate" },
   { "crm.certificate.algorithm", "enum", "PS256", "restart", "how it signs",
@@ -64,13 +65,18 @@ M.rows = {
   { "partner_center.token_url", "url", nil, "restart", "the tenant's token address",
     needed = true },
   { "partner_center.client_id", "string", nil, "restart", "the application", needed = true },
-  { "partner_center.secret", "ref", nil, "restart", "the application's secret" },
+  { "partner_center.secret", "ref", nil, "restart", "the application's secret; if it is " ..
+    "{ sealed = true }, `cosell connect partner-center` asks for it", sealed = true },
+  { "partner_center.public", "boolean", false, "restart",
+    "the application is a public client: it has neither secret nor certificate" },
+  { "partner_center.redirect", "loopback", "http://localhost", "restart",
+    "where the sign-in page sends a browser back to, as the application's registration has it" },
   { "partner_center.certificate.key", "ref", nil, "restart", "private key, instead of a secret" },
   { "partner_center.certificate.cert", "ref", nil, "restart", "its certificate" },
   { "partner_center.certificate.algorithm", "enum", "PS256", "restart", "how it signs",
     values = { "PS256", "RS256" } },
-  { "partner_center.refresh_token", "ref", nil, "restart", "the signed-in user's first token",
-    needed = true },
+  { "partner_center.refresh_token", "ref", nil, "restart", "the signed-in user's first token; " ..
+    "without it `cosell connect partner-center` signs in", sealed = true },
   { "partner_center.portal_url", "url", PORTAL, "reload",
     "address in front of a referral's id, for people" },
   { "partner_center.in_flight", "integer", 4, "restart", "requests at once", least = 1, most = 52 },
@@ -209,14 +215,17 @@ local function check_needed(profile, meant, report)
 end
 
 local function check_secret(profile, values, name, report)
+  local public = values[name .. ".public"] == true
   local key, cert = values[name .. ".certificate.key"], values[name .. ".certificate.cert"]
   local asked = given_at(profile, name .. ".certificate") ~= nil
   local secret = given_at(profile, name .. ".secret") ~= nil
-  if asked and secret then
+  if public and (asked or secret) then
+    report(name .. ".public", "a public client has neither `secret` nor `certificate`")
+  elseif asked and secret then
     report(name .. ".secret", "stands beside `certificate`; one of them signs in, not both")
   elseif asked and not (key and cert) then
     report(name .. ".certificate", "needs `key` and `cert`")
-  elseif not asked and not secret then
+  elseif not asked and not secret and not public then
     report(name .. ".secret", "is missing; the application signs in with it or a `certificate`")
   end
 end
@@ -287,7 +296,8 @@ local function audience(asked, url, form)
   return form == "v2" and without_slash(url) .. "/.default" or without_slash(url)
 end
 
-local function grant(where, v, name, kind)
+-- name: of the keys; as: the grant's own name, for one whose sign-in does until it has its own
+local function grant(where, v, name, kind, as)
   local certificate
   if v(name .. ".certificate.key") then
     certificate = {
@@ -297,19 +307,20 @@ local function grant(where, v, name, kind)
     }
   end
   return {
-    name = name, grant = kind, form = form_of(v(name .. ".token_url")),
+    name = as or name, ["until"] = as and name or nil, grant = kind,
+    form = form_of(v(name .. ".token_url")),
     token_url = v(name .. ".token_url"), client_id = v(name .. ".client_id"),
     secret = reference(where, v(name .. ".secret")), certificate = certificate,
-    refresh_token = kind == "refresh_token" and reference(where, v(name .. ".refresh_token"))
-      or nil,
+    refresh_token = kind == "refresh_token" and not as
+      and reference(where, v(name .. ".refresh_token")) or nil,
     plain_ok = plain(v(name .. ".token_url")),
   }
 end
 
-local function remote(v, name, of, url_key, path, audience_key)
+local function remote(v, name, of, url_key, path, audience_key, grant_name)
   local url = v(of .. "." .. url_key)
   return {
-    name = name, base = without_slash(url) .. path, grant = of,
+    name = name, base = without_slash(url) .. path, grant = grant_name or of,
     audience = audience(v(of .. "." .. audience_key), url, form_of(v(of .. ".token_url"))),
     in_flight = v(of .. ".in_flight"), budget = v(of .. ".budget"), budget_s = v(of .. ".budget_s"),
     plain_ok = plain(url),
@@ -352,8 +363,26 @@ local function callbacks_of(where, v)
   }
 end
 
+-- What a person has to know to sign in: no secret.
+local function sign_in_of(v, name)
+  local url = v(name .. ".token_url")
+  return { token_url = url, form = form_of(url), client_id = v(name .. ".client_id"),
+    way = v(name .. ".certificate.key") and "certificate" or v(name .. ".secret") and "secret"
+      or "public" }
+end
+
+local function sign_ins(v)
+  local crm, person = sign_in_of(v, "crm"), sign_in_of(v, "partner_center")
+  person.redirect = v "partner_center.redirect"
+  person.audience = audience(v "partner_center.audience", v "partner_center.url", person.form)
+  person.webhook_audience = audience(v "partner_center.webhook_audience",
+    v "partner_center.webhook_url", person.form)
+  return { crm = crm, partner_center = person }
+end
+
 local function seen_by_scripts(where, v, current)
   return {
+    sign_in = sign_ins(v),
     stage = v "stage", flows = group(v, "flows"), settings = current, columns = v "columns" or {},
     portal_url = v "partner_center.portal_url", public_url = v "listen.public_url",
     crm_url = without_slash(v "crm.url"), dir = where.dir,
@@ -372,11 +401,13 @@ local function configuration(where, v, values)
     grants = json.array {
       grant(where, v, "crm", "client_credentials"),
       grant(where, v, "partner_center", "refresh_token"),
+      grant(where, v, "partner_center", "refresh_token", "webhooks"),
     },
     remotes = json.array {
       remote(v, "crm", "crm", "url", "/api/data/v9.2/", "audience"),
       remote(v, "partner_center", "partner_center", "url", "/v1.0/", "audience"),
-      remote(v, "webhooks", "partner_center", "webhook_url", "/webhooks/v1/", "webhook_audience"),
+      remote(v, "webhooks", "partner_center", "webhook_url", "/webhooks/v1/", "webhook_audience",
+        "webhooks"),
     },
     callbacks = callbacks_of(where, v),
     limits = {

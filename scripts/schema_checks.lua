@@ -32,13 +32,20 @@ end
 
 local REFERENCE = 'is a reference: { env = "NAME" }, { file = "path" } or { credential = "name" }'
 
-local function check_ref(value)
-  if type(value) == "string" then return "must not hold the secret itself; it " .. REFERENCE end
-  if type(value) ~= "table" then return REFERENCE end
+local SEALED = ', or { sealed = true }: entered by `cosell connect`, kept sealed'
+
+local function check_ref(value, row)
+  if row.sealed and type(value) == "table" and value.sealed == true and
+    next(value, next(value)) == nil then
+    return nil
+  end
+  local wanted = REFERENCE .. (row.sealed and SEALED or "")
+  if type(value) == "string" then return "must not hold the secret itself; it " .. wanted end
+  if type(value) ~= "table" then return wanted end
   local kind, name = next(value)
   local known = kind == "env" or kind == "file" or kind == "credential"
   if not known or next(value, kind) ~= nil or type(name) ~= "string" or name == "" then
-    return REFERENCE
+    return wanted
   end
 end
 
@@ -114,6 +121,15 @@ local M = {
     local bad, path = check_url(value)
     if not bad and path ~= "" and path ~= "/" then bad = "is an address without a path" end
     return bad
+  end,
+  loopback = function(value)
+    local port = type(value) == "string" and
+      (value:match("^http://localhost:?(%d*)/?[%w/._-]*$") or
+        value:match("^http://127%.0%.0%.1:?(%d*)/?[%w/._-]*$") or
+        value:match("^http://%[::1%]:?(%d*)/?[%w/._-]*$"))
+    if not port or (tonumber(port) or 1) > 65535 then
+      return "is an address of this machine such as http://localhost:8400"
+    end
   end,
   ref = check_ref,
   hosts = check_hosts,

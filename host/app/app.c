@@ -255,6 +255,7 @@ struct asking {
 	struct candidate *candidate; /* to learn where the state is */
 	struct wire_ask *ask;
 	struct site *site; /* if no host runs */
+	struct control_question question;
 };
 
 static void ask_failed(struct asking *a, const struct err *e)
@@ -274,6 +275,31 @@ static void ask_done(void *ctx, int status, const struct err *e)
 		process_end(&a->p, status);
 }
 
+static void ask_answered(void *arg, const char *line)
+{
+	struct asking *a = arg;
+	wire_answer(a->ask, line);
+}
+
+static void ask_asks(void *ctx, const char *prompt, bool secret)
+{
+	struct asking *a = ctx;
+	process_ask(&a->p, prompt, secret, ask_answered, a);
+}
+
+static void own_answered(void *arg, const char *line)
+{
+	const struct asking *a = arg;
+	control_answer(a->question, line);
+}
+
+static void own_asks(void *ctx, struct control_question q, const char *prompt, bool secret)
+{
+	struct asking *a = ctx;
+	a->question = q;
+	process_ask(&a->p, prompt, secret, own_answered, a);
+}
+
 static void own_done(void *ctx, int status)
 {
 	struct asking *a = ctx;
@@ -283,7 +309,7 @@ static void own_done(void *ctx, int status)
 static void own_ready(void *ctx)
 {
 	struct asking *a = ctx;
-	const struct control_sink sink = {process_text, own_done, a};
+	const struct control_sink sink = {process_text, own_asks, own_done, a};
 	control_run(site_control(a->site), a->name, a->request, &sink);
 }
 
@@ -311,7 +337,7 @@ static void open_own(struct asking *a)
 
 static bool connect_to(struct asking *a, const char *path)
 {
-	const struct wire_reply reply = {process_text, ask_done, a};
+	const struct wire_reply reply = {process_text, ask_asks, ask_done, a};
 	struct err e;
 	a->ask = wire_ask(a->p.loop, path, a->name, a->request, &reply, &e);
 	return a->ask != NULL;

@@ -20,10 +20,13 @@ struct command {
 	char *name;
 	struct task *task; /* NULL: it has ended */
 	struct control_sink sink;
-	struct buf
-		said;  /* in this round, in its order: for each part a struct part, then its text */
-	size_t last;   /* where the last part begins */
-	char *again;   /* the request it begins anew with, when it has ended */
+	struct buf said; /* in this round, in its order: for each part a struct part, then its text */
+	size_t last;     /* where the last part begins */
+	char *again;     /* the request it begins anew with, when it has ended */
+	char *prompt;    /* of a question that leaves with this round; NULL: none */
+	bool secret;     /* the prompt asks for one */
+	bool asking;     /* a question is open: asked waits */
+	struct ticket asked;
 	bool flushing; /* asked for the commit */
 	bool over;
 	int status;
@@ -61,6 +64,7 @@ static void command_free(struct command *m)
 	c->running--;
 	buf_free(&m->said);
 	free(m->again);
+	free(m->prompt);
 	free(m->name);
 	free(m);
 }
@@ -116,11 +120,20 @@ static void flush(void *arg, bool ok)
 	if (!ok) {
 		buf_free(&m->said);
 		say(m, true, lost, strlen(lost));
+		free(m->prompt);
+		m->prompt = NULL;
 		m->status = 1;
 	}
 	send(m);
-	if (m->over)
+	if (m->over) {
 		end(m, m->status);
+	} else if (m->prompt) {
+		char *prompt = m->prompt;
+		m->prompt = NULL;
+		m->sink.ask(m->sink.ctx, (struct control_question){m->control, m->id}, prompt,
+			    m->secret);
+		free(prompt);
+	}
 }
 
 static void flush_later(struct command *m)
@@ -154,6 +167,29 @@ static void again(void *ctx, int64_t id, const char *request)
 		free(m->again);
 		m->again = xstrdup(request);
 	}
+}
+
+static bool ask(void *ctx, int64_t id, const char *prompt, bool secret, struct ticket k)
+{
+	struct command *m = find(ctx, id);
+	if (!m || m->over || m->asking || !m->sink.ask)
+		return false;
+	m->prompt = xstrdup(prompt);
+	m->secret = secret;
+	m->asking = true;
+	m->asked = k;
+	flush_later(m);
+	return true;
+}
+
+void control_answer(struct control_question q, const char *line)
+{
+	struct command *m = find(q.control, q.id);
+	if (!m || m->over || !m->asking)
+		return;
+	m->asking = false;
+	commands_answer(m->asked, line);
+	loop_wake(q.control->loop);
 }
 
 static void start(struct command *m, const char *request);
@@ -237,6 +273,18 @@ static void to_wire(void *ctx, bool is_err, const char *text, size_t n)
 		wire_out(call, text, n);
 }
 
+/* The command lives as long as its call. */
+static void wire_answered(void *arg, const char *line)
+{
+	const struct command *m = arg;
+	control_answer((struct control_question){m->control, m->id}, line);
+}
+
+static void wire_asks(void *ctx, struct control_question q, const char *prompt, bool secret)
+{
+	wire_question(ctx, prompt, secret, wire_answered, find(q.control, q.id));
+}
+
 static void wire_done(void *ctx, int status)
 {
 	wire_exit(ctx, status);
@@ -265,7 +313,7 @@ static void on_command(void *ctx, struct wire_call *call, const char *name, cons
 		wire_exit(call, 2);
 		return;
 	}
-	const struct control_sink sink = {to_wire, wire_done, call};
+	const struct control_sink sink = {to_wire, wire_asks, wire_done, call};
 	wire_on_gone(call, asker_left, begin(c, name, json, &sink));
 }
 
@@ -294,7 +342,7 @@ struct control *control_new(struct loop *l, struct db *d)
 	struct control *c = NEW(struct control);
 	c->loop = l;
 	c->db = d;
-	c->ear = (struct commands_ear){said, again, c};
+	c->ear = (struct commands_ear){said, again, ask, c};
 	return c;
 }
 

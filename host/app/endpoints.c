@@ -1,11 +1,12 @@
 /*
- * Remotes, grants and the callback listener, made from a profile.
+ * Remotes and the callback listener, made from a profile.
  *
  * Owns them, and wipes each secret as soon as it was handed on.  Must never print a secret, nor the
  * path of the callbacks.
  */
 #include "app/endpoints.h"
 
+#include "app/grants.h"
 #include "app/refusals.h"
 #include "base/buf.h"
 #include "base/crypto.h"
@@ -18,8 +19,7 @@
 struct endpoints {
 	struct endpoints_env env;
 	struct remotes *remotes;
-	struct oauth **grants;
-	size_t ngrants;
+	struct grants *grants;
 	struct verify *verify;
 	struct inbox *inbox;
 	struct http_server *http;
@@ -65,68 +65,12 @@ static void *later_start(void *ctx, int64_t ms, void (*fn)(void *), void *arg)
 	return l;
 }
 
-/* ---- grants ---- */
+/* ---- remotes ---- */
 
-/* "grant crm: secret": how messages name a key. */
-static bool secret_of(const struct profile_grant *g, const char *key, const struct profile_ref *r,
-		      struct buf *out, struct err *e)
+static void on_signed_in(void *ctx)
 {
-	char *name = xasprintf("%s.%s", g->name, key);
-	bool ok = profile_secret(r, name, out, e);
-	free(name);
-	return ok;
-}
-
-static bool key_of(const struct profile_grant *g, struct oauth_config *c, struct err *e)
-{
-	struct buf key = {0};
-	struct buf cert = {0};
-	bool ok = secret_of(g, "certificate.key", &g->key, &key, e) &&
-		  secret_of(g, "certificate.cert", &g->cert, &cert, e);
-	if (ok) {
-		c->key = crypto_key_load(key.data, cert.data, e);
-		c->alg = g->ps256 ? CRYPTO_PS256 : CRYPTO_RS256;
-		ok = c->key || err_add(e, "%s.certificate", g->name);
-	}
-	buf_wipe(&key);
-	buf_free(&cert);
-	return ok;
-}
-
-static struct oauth *make_grant(struct endpoints *x, const struct profile_grant *g, struct err *e)
-{
-	const struct oauth_env env = {x->env.world, x->env.db, x->env.vault};
-	struct oauth_config c = {
-		.name = g->name,
-		.grant = g->refresh ? OAUTH_REFRESH : OAUTH_CLIENT_CREDENTIALS,
-		.form = g->v2 ? OAUTH_V2 : OAUTH_V1,
-		.token_url = g->token_url,
-		.client_id = g->client_id,
-		.plain_ok = g->plain_ok,
-	};
-	struct buf secret = {0};
-	struct buf refresh = {0};
-	bool ok = profile_ref_given(&g->key) ? key_of(g, &c, e)
-					     : secret_of(g, "secret", &g->secret, &secret, e);
-	if (ok && g->refresh)
-		ok = secret_of(g, "refresh_token", &g->refresh_token, &refresh, e);
-	c.secret = secret.data;
-	c.refresh_token = refresh.data;
-	struct oauth *o = ok ? oauth_new(&env, &c, e) : NULL;
-	if (!ok && c.key)
-		crypto_key_free(c.key);
-	buf_wipe(&secret);
-	buf_wipe(&refresh);
-	return o;
-}
-
-static struct oauth *grant_named(const struct endpoints *x, const struct profile *p,
-				 const char *name)
-{
-	for (size_t i = 0; name && i < x->ngrants; i++)
-		if (strcmp(p->grants[i].name, name) == 0)
-			return x->grants[i];
-	return NULL;
+	struct endpoints *x = ctx;
+	x->env.signed_in(x->env.ctx);
 }
 
 static bool make_remotes(struct endpoints *x, const struct profile *p, struct err *e)
@@ -136,24 +80,15 @@ static bool make_remotes(struct endpoints *x, const struct profile *p, struct er
 					.later = later_start,
 					.cancel_later = later_cancel,
 					.ctx = x};
-	x->grants = xcalloc(p->ngrants + 1, sizeof(struct oauth *));
-	for (; x->ngrants < p->ngrants; x->ngrants++) {
-		x->grants[x->ngrants] = make_grant(x, &p->grants[x->ngrants], e);
-		if (!x->grants[x->ngrants])
-			return false;
-	}
+	const struct grants_env ge = {x->env.vault, env, on_signed_in, x};
+	x->grants = grants_new(&ge, p, e);
+	if (!x->grants)
+		return false;
 	x->remotes = remotes_new(&env);
+	grants_use(x->grants, x->remotes);
 	for (size_t i = 0; i < p->nremotes; i++) {
 		const struct profile_remote *r = &p->remotes[i];
-		const struct remote_config c = {.name = r->name,
-						.base = r->base,
-						.audience = r->audience,
-						.oauth = grant_named(x, p, r->grant),
-						.in_flight = r->in_flight,
-						.budget = r->budget,
-						.budget_s = r->budget_s,
-						.plain_ok = r->plain_ok};
-		if (!remotes_add(x->remotes, &c, e))
+		if (!grants_add_remote(x->remotes, r, grants_named(x->grants, r->grant), e))
 			return false;
 	}
 	return true;
@@ -272,9 +207,7 @@ void endpoints_free(struct endpoints *x)
 		http_server_free(x->http);
 	if (x->remotes)
 		remotes_free(x->remotes);
-	for (size_t i = 0; i < x->ngrants; i++)
-		oauth_free(x->grants[i]);
-	free(x->grants);
+	grants_free(x->grants);
 	if (x->path)
 		crypto_wipe(x->path, strlen(x->path));
 	free(x->path);
@@ -291,6 +224,11 @@ void endpoints_pause(struct endpoints *x)
 struct remotes *endpoints_remotes(struct endpoints *x)
 {
 	return x->remotes;
+}
+
+struct sign_ins endpoints_sign_ins(struct endpoints *x)
+{
+	return grants_sign_ins(x->grants);
 }
 
 const char *endpoints_path(const struct endpoints *x)

@@ -7,7 +7,7 @@
 
 #include "io/loop.h"
 #include "remote/inbox.h"
-#include "remote/remote.h"
+#include "remote/sign_in.h"
 #include "script/profile.h"
 
 struct endpoints;
@@ -18,18 +18,20 @@ struct endpoints_env {
 	struct db *db;
 	struct vault *vault;
 	struct queue *queue;
-	void (*stored)(void *ctx); /* a callback became a job */
+	void (*stored)(void *ctx);    /* a callback became a job */
+	void (*signed_in)(void *ctx); /* while it runs */
 	void *ctx;
 };
 
-/* listen: also open the listener, if the profile names a path secret. */
+/* p lives as long as they do.  listen: also open the listener, if the profile names a path secret. */
 struct endpoints *endpoints_new(const struct endpoints_env *env, const struct profile *p,
 				bool listen, struct err *e) MUST_USE;
 void endpoints_free(struct endpoints *x);  /* NULL is fine */
 void endpoints_pause(struct endpoints *x); /* accept no more callbacks */
 
 struct remotes *endpoints_remotes(struct endpoints *x);
-const char *endpoints_path(const struct endpoints *x); /* "/callback/SECRET", or NULL */
+struct sign_ins endpoints_sign_ins(struct endpoints *x); /* as long as x */
+const char *endpoints_path(const struct endpoints *x);   /* "/callback/SECRET", or NULL */
 /* The origin besides https from which certificates may come: for practice only; or NULL. */
 const char *endpoints_practice(const struct endpoints *x);
 int endpoints_port(const struct endpoints *x); /* 0: no listener */

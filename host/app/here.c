@@ -24,6 +24,7 @@ struct here {
 	struct vm *vm;
 	struct services services;
 	struct control *control;
+	struct control_question question;
 	bool stopped; /* from outside */
 	/* a profile folder that the command loads */
 	struct candidate *candidate;
@@ -174,6 +175,19 @@ static void on_text(void *ctx, bool is_err, const char *text, size_t n)
 		process_text(NULL, is_err, text, n);
 }
 
+static void on_answer(void *arg, const char *line)
+{
+	const struct here *h = arg;
+	control_answer(h->question, line);
+}
+
+static void on_ask(void *ctx, struct control_question q, const char *prompt, bool secret)
+{
+	struct here *h = ctx;
+	h->question = q;
+	process_ask(&h->p, prompt, secret, on_answer, h);
+}
+
 static void on_done(void *ctx, int status)
 {
 	struct here *h = ctx;
@@ -206,7 +220,7 @@ static bool here_round(void *ctx)
 
 static bool run(struct here *h, const char *name, const char *request, struct err *e)
 {
-	const struct control_sink sink = {on_text, on_done, h};
+	const struct control_sink sink = {on_text, on_ask, on_done, h};
 	bool ok = open_rows(h, e) && open_scripts(h, e);
 	if (ok) {
 		control_run(h->control, name, request, &sink);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define IN_FLIGHT 64
 
@@ -133,6 +134,7 @@ void process_close(struct process *p)
 #ifdef COSELL_TEST
 	clock_file_close(p->clock_file);
 #endif
+	terminal_free(p->terminal);
 	if (p->client)
 		http_client_free(p->client);
 	if (p->loop)
@@ -151,6 +153,14 @@ void process_text(void *ctx, bool is_err, const char *text, size_t n)
 	FILE *to = is_err ? stderr : stdout;
 	(void)fwrite(text, 1, n, to);
 	(void)fflush(to);
+}
+
+void process_ask(struct process *p, const char *prompt, bool secret, terminal_answer *done,
+		 void *arg)
+{
+	if (!p->terminal)
+		p->terminal = terminal_new(p->loop, STDIN_FILENO, STDERR_FILENO);
+	terminal_ask(p->terminal, prompt, secret, done, arg);
 }
 
 struct generation_env process_env(struct process *p, const struct app_paths *paths, const char *dir,

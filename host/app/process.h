@@ -7,12 +7,14 @@
 #include "app/app.h"
 #include "io/http_client.h"
 #include "io/loop.h"
+#include "io/terminal.h"
 
 struct process {
 	struct loop *loop;
 	struct http_client *client;
 	struct world world;
 	struct loop_signal *term, *interrupt, *hup;
+	struct terminal *terminal;     /* of a command: NULL until it asks */
 	struct clock_file *clock_file; /* test build, if there is one */
 	int status;                    /* exit status */
 };
@@ -28,6 +30,10 @@ void process_end(struct process *p, int status); /* the loop ends after this rou
 
 /* A command's text, to this process's standard output or error. */
 void process_text(void *ctx, bool is_err, const char *text, size_t n);
+
+/* A command's question, to whoever is at this process's standard input. */
+void process_ask(struct process *p, const char *prompt, bool secret, terminal_answer *done,
+		 void *arg);
 
 struct generation_env process_env(struct process *p, const struct app_paths *paths, const char *dir,
 				  const char *shown);

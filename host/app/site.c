@@ -9,6 +9,7 @@
 #include "app/site.h"
 
 #include "app/control.h"
+#include "app/copying.h"
 #include "app/endpoints.h"
 #include "app/record.h"
 #include "app/retry.h"
@@ -16,7 +17,6 @@
 #include "base/log.h"
 #include "script/reload.h"
 #include "script/trial.h"
-#include "store/backup.h"
 #include "store/filesets.h"
 #include "store/trouble.h"
 #include "store/vault.h"
@@ -47,9 +47,7 @@ struct site {
 	struct sched *sched;
 	struct control *control;
 	struct profile *running; /* the profile this site was opened with */
-	struct backup *backup;
-	void (*backup_done)(void *, const char *, const struct err *);
-	void *backup_arg;
+	struct copying copying;
 	struct loop_timer *care;
 	bool ready, stopping, idle_told;
 	bool called;      /* the last round kept callbacks */
@@ -94,11 +92,27 @@ static void called(void *ctx)
 	sched_look(s->sched);
 }
 
+/* What waited for a sign-in goes on at once. */
+static void signed_in(void *ctx)
+{
+	struct site *s = ctx;
+	struct err e;
+	if (!queue_hurry(s->queue, ERR_AUTH, &e))
+		log_warn("jobs that wait for a sign-in go on later: %s", e.text);
+	sched_look(s->sched);
+}
+
 static bool open_rest(struct site *s, const struct profile *p, struct err *e)
 {
 	const struct sched_env se = {s->config.env.loop, s->config.env.world, s->queue, s->runs};
-	const struct endpoints_env ee = {
-		s->config.env.loop, s->config.env.world, s->db, s->vault, s->queue, called, s};
+	const struct endpoints_env ee = {.loop = s->config.env.loop,
+					 .world = s->config.env.world,
+					 .db = s->db,
+					 .vault = s->vault,
+					 .queue = s->queue,
+					 .stored = called,
+					 .signed_in = signed_in,
+					 .ctx = s};
 	s->sched = sched_new(&se);
 	s->control = control_new(s->config.env.loop, s->db);
 	s->endpoints = endpoints_new(&ee, p, s->config.serve, e);
@@ -190,42 +204,10 @@ static bool on_reload(void *ctx, struct err *e)
 	return true;
 }
 
-/* ---- a backup, between rounds ---- */
-
-static bool on_backup(void *ctx, const char *path,
-		      void (*done)(void *, const char *, const struct err *), void *arg,
-		      struct err *e)
+static bool on_backup(void *ctx, const char *path, copying_done *done, void *arg, struct err *e)
 {
 	struct site *s = ctx;
-	if (s->backup)
-		return err_set(e, ERR_BUSY, "another backup is being made");
-	s->backup = backup_begin(s->db, path, e);
-	if (!s->backup)
-		return false;
-	s->backup_done = done;
-	s->backup_arg = arg;
-	return true;
-}
-
-static void end_backup(struct site *s, const struct err *e)
-{
-	struct buf b = {0};
-	if (!s->backup)
-		return;
-	if (!e)
-		backup_report(s->backup, &b);
-	backup_free(s->backup);
-	s->backup = NULL;
-	s->backup_done(s->backup_arg, b.data, e);
-	buf_free(&b);
-}
-
-static void backup_round(struct site *s)
-{
-	struct err e;
-	int got = s->backup ? backup_step(s->backup, &e) : 1;
-	if (got < 1)
-		end_backup(s, got < 0 ? &e : NULL);
+	return copying_begin(&s->copying, s->db, path, done, arg, e);
 }
 
 static struct services services_of(struct site *s)
@@ -240,6 +222,7 @@ static struct services services_of(struct site *s)
 				 .filesets = s->filesets,
 				 .trials = s->trials,
 				 .remotes = endpoints_remotes(s->endpoints),
+				 .sign_ins = endpoints_sign_ins(s->endpoints),
 				 .self = s->config.self,
 				 .queued = look,
 				 .status = on_status,
@@ -374,7 +357,7 @@ bool site_round(struct site *s)
 	bool more = run_tasks(s, w->mono_us(w->ctx) + (s->called ? BUSY_US : SLICE_US));
 	s->called = false;
 	commit(s);
-	backup_round(s);
+	copying_round(&s->copying);
 	if (!more && !any_ready(s))
 		db_idle(s->db);
 	if (first && !s->failing) {
@@ -386,7 +369,7 @@ bool site_round(struct site *s)
 		s->idle_told = true;
 		s->config.hooks.idle(s->config.hooks.ctx);
 	}
-	return any_ready(s) || s->backup;
+	return any_ready(s) || s->copying.backup;
 }
 
 /* ---- the object ---- */
@@ -444,7 +427,7 @@ void site_free(struct site *s)
 		sched_stop(s->sched);
 	struct err ended;
 	err_set(&ended, ERR_CONFIG, "the host stops");
-	end_backup(s, &ended);
+	copying_end(&s->copying, &ended);
 	reload_free(s->reload); /* closes all tasks */
 	trials_free(s->trials);
 	close_state(s);

@@ -39,6 +39,7 @@ bool crypto_sign(const struct crypto_key *k, enum crypto_alg alg, const void *p,
 /* Thumbprints of the certificate: SHA-1 and SHA-256 of the DER, as x5t and x5t#S256 want them. */
 void crypto_key_thumbprints(const struct crypto_key *k, unsigned char sha1[20],
 			    unsigned char sha256[32]);
+int64_t crypto_key_not_after_ms(const struct crypto_key *k); /* its certificate's last moment */
 
 /* A signer's certificate (DER or PEM), checked against pinned roots. */
 struct crypto_cert;

@@ -291,12 +291,22 @@ bool crypto_cert_check(const struct crypto_cert *c, const char *pem_roots, const
 	return err_set(e, ERR_DATA, "the signer's certificate is not of %s", organization);
 }
 
-int64_t crypto_cert_not_after_ms(const struct crypto_cert *c)
+static int64_t not_after_ms(const X509 *x)
 {
 	struct tm t = {0};
-	if (ASN1_TIME_to_tm(X509_get0_notAfter(c->x), &t) != 1)
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &t) != 1)
 		return 0;
 	return (int64_t)timegm(&t) * 1000;
+}
+
+int64_t crypto_cert_not_after_ms(const struct crypto_cert *c)
+{
+	return not_after_ms(c->x);
+}
+
+int64_t crypto_key_not_after_ms(const struct crypto_key *k)
+{
+	return not_after_ms(k->cert);
 }
 
 void crypto_cert_thumbprints(const struct crypto_cert *c, unsigned char sha1[20],

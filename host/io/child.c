@@ -65,10 +65,12 @@ static int lift(int fd)
 	return fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, SAFE) : -1;
 }
 
-static int plan_files(posix_spawn_file_actions_t *fa, const struct child_spec *s, int channel,
-		      int out)
+/* The descriptors are lifted copies, or -1. */
+static int plan_files(posix_spawn_file_actions_t *fa, const char *dir, int in, int channel, int out)
 {
-	int rc = posix_spawn_file_actions_addopen(fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	int rc = in >= 0 ? posix_spawn_file_actions_adddup2(fa, in, STDIN_FILENO)
+			 : posix_spawn_file_actions_addopen(fa, STDIN_FILENO, "/dev/null", O_RDONLY,
+							    0);
 	if (rc == 0 && out >= 0) {
 		rc = posix_spawn_file_actions_adddup2(fa, out, STDOUT_FILENO);
 	}
@@ -82,8 +84,8 @@ static int plan_files(posix_spawn_file_actions_t *fa, const struct child_spec *s
 		rc = posix_spawn_file_actions_addclosefrom_np(fa,
 							      channel >= 0 ? CHANNEL + 1 : CHANNEL);
 	}
-	if (rc == 0 && s->dir != NULL) {
-		rc = posix_spawn_file_actions_addchdir_np(fa, s->dir);
+	if (rc == 0 && dir != NULL) {
+		rc = posix_spawn_file_actions_addchdir_np(fa, dir);
 	}
 	return rc;
 }
@@ -113,11 +115,15 @@ static int spawn(const struct child_spec *s, pid_t *pid)
 	posix_spawnattr_t attr;
 	int channel = lift(s->channel);
 	int out = lift(s->out);
-	int rc = (s->channel >= 0 && channel < 0) || (s->out >= 0 && out < 0) ? errno : 0;
+	int in = s->in > 0 ? lift(s->in) : -1;
+	int rc = (s->channel >= 0 && channel < 0) || (s->out >= 0 && out < 0) ||
+				 (s->in > 0 && in < 0)
+			 ? errno
+			 : 0;
 	(void)posix_spawn_file_actions_init(&fa);
 	(void)posix_spawnattr_init(&attr);
 	if (rc == 0) {
-		rc = plan_files(&fa, s, channel, out);
+		rc = plan_files(&fa, s->dir, in, channel, out);
 	}
 	if (rc == 0) {
 		rc = plan_signals(&attr);
@@ -132,6 +138,9 @@ static int spawn(const struct child_spec *s, pid_t *pid)
 	}
 	if (out >= 0) {
 		(void)close(out);
+	}
+	if (in >= 0) {
+		(void)close(in);
 	}
 	return rc;
 }

@@ -20,6 +20,7 @@ struct child_spec {
 	const char *dir;         /* working folder, NULL: ours */
 	int channel;             /* >= 0: becomes descriptor 3 of the child */
 	int out;                 /* >= 0: becomes 1 and 2; -1: 1 and 2 are ours */
+	int in;                  /* > 0: becomes 0; else 0 is empty */
 };
 
 struct child *child_start(struct loop *l, const struct child_spec *s, child_ended *ended, void *arg,

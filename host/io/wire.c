@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "io/frames.h"
+#include "io/terminal.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@ struct wire_call {
 	bool asked;            /* the handler has it: wire_exit will come */
 	void (*gone)(void *arg);
 	void *gone_arg;
+	void (*answer)(void *arg, const char *line); /* NULL: nothing is open */
+	void *answer_arg;
 };
 
 struct wire_listener {
@@ -66,11 +69,42 @@ static void move_clock(struct wire_call *c, const char *json)
 }
 #endif
 
+static void call_gone(void *arg, const char *why)
+{
+	(void)why;
+	struct wire_call *c = arg;
+	if (!c->asked) {
+		call_free(c);
+		return;
+	}
+	frames_free(c->frames);
+	c->frames = NULL;
+	c->answer = NULL;
+	if (c->gone)
+		c->gone(c->gone_arg);
+}
+
+/* What comes behind the command is the answer to what was asked, or the peer is none of ours. */
+static void call_answered(struct wire_call *c, const char *data, size_t len)
+{
+	void (*answer)(void *arg, const char *line) = c->answer;
+	bool line = len > 0 && len <= TERMINAL_LINE + 1 && data[0] == 'a' && strlen(data) == len;
+	c->answer = NULL;
+	if (answer && (line || (len == 1 && data[0] == 'n')))
+		answer(c->answer_arg, line ? data + 1 : NULL);
+	else
+		call_gone(c, "an answer that nobody asked for");
+}
+
 static void call_got(void *arg, const char *data, size_t len)
 {
 	struct wire_call *c = arg;
 	const char *end = memchr(data, '\n', len);
-	if (!end || c->asked || strlen(data) != len) {
+	if (c->asked) {
+		call_answered(c, data, len);
+		return;
+	}
+	if (!end || strlen(data) != len) {
 		call_free(c);
 		return;
 	}
@@ -85,20 +119,6 @@ static void call_got(void *arg, const char *data, size_t len)
 	c->listener->handler(c->listener->ctx, c, name, end + 1);
 #endif
 	free(name);
-}
-
-static void call_gone(void *arg, const char *why)
-{
-	(void)why;
-	struct wire_call *c = arg;
-	if (!c->asked) {
-		call_free(c);
-		return;
-	}
-	frames_free(c->frames);
-	c->frames = NULL;
-	if (c->gone)
-		c->gone(c->gone_arg);
 }
 
 static void accepted(void *arg, int fd)
@@ -181,6 +201,15 @@ void wire_err(struct wire_call *c, const char *text, size_t n)
 	say(c, 'e', text, n);
 }
 
+void wire_question(struct wire_call *c, const char *prompt, bool secret,
+		   void (*answer)(void *arg, const char *line), void *arg)
+{
+	assert(!c->answer);
+	c->answer = answer;
+	c->answer_arg = arg;
+	say(c, secret ? 's' : 'q', prompt, strlen(prompt));
+}
+
 void wire_exit(struct wire_call *c, int status)
 {
 	struct buf b = {0};
@@ -207,12 +236,17 @@ static void ask_got(void *arg, const char *data, size_t len)
 	struct wire_ask *a = arg;
 	if (len == 0 || a->over)
 		return;
-	if (data[0] != 'x') {
+	bool question = data[0] == 'q' || data[0] == 's';
+	if (question && a->reply.ask) {
+		a->reply.ask(a->reply.ctx, data + 1, data[0] == 's');
+	} else if (question) {
+		wire_answer(a, NULL);
+	} else if (data[0] != 'x') {
 		a->reply.text(a->reply.ctx, data[0] == 'e', data + 1, len - 1);
-		return;
+	} else {
+		a->over = true;
+		a->reply.done(a->reply.ctx, (int)strtol(data + 1, NULL, 10), NULL);
 	}
-	a->over = true;
-	a->reply.done(a->reply.ctx, (int)strtol(data + 1, NULL, 10), NULL);
 }
 
 static void ask_gone(void *arg, const char *why)
@@ -243,6 +277,15 @@ struct wire_ask *wire_ask(struct loop *l, const char *path, const char *command,
 	frames_send(a->frames, b.data, b.len);
 	buf_free(&b);
 	return a;
+}
+
+void wire_answer(struct wire_ask *a, const char *line)
+{
+	struct buf b = {0};
+	buf_addc(&b, line ? 'a' : 'n');
+	buf_adds(&b, line ? line : "");
+	frames_send(a->frames, b.data, b.len);
+	buf_wipe(&b);
 }
 
 void wire_ask_free(struct wire_ask *a)

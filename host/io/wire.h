@@ -1,6 +1,8 @@
 /*
  * What two cosell processes say on a control socket: one command in, text out, an exit status at
- * the end.  Frames: "NAME\nJSON" one way; 'o' text, 'e' text, 'x' status the other way.
+ * the end; on the way there may be questions, one at a time.  Frames: "NAME\nJSON", then 'a' line or
+ * 'n' (no answer) one way; 'o' text, 'e' text, 'q' prompt, 's' prompt of a secret, 'x' status the
+ * other way.
  */
 #ifndef IO_WIRE_H
 #define IO_WIRE_H
@@ -29,6 +31,11 @@ void wire_listener_free(struct wire_listener *s);
 void wire_on_gone(struct wire_call *c, void (*gone)(void *arg), void *arg);
 void wire_out(struct wire_call *c, const char *text, size_t n);
 void wire_err(struct wire_call *c, const char *text, size_t n);
+/* Asks who gave the command for a line. answer(arg, line) is called once, never from inside; line is
+ * NULL if there is nobody to ask or the input ended, and dies, overwritten, on return.  If the peer
+ * leaves, gone is called instead. */
+void wire_question(struct wire_call *c, const char *prompt, bool secret,
+		   void (*answer)(void *arg, const char *line), void *arg);
 void wire_exit(struct wire_call *c, int status);
 
 /* ---- the side that asks ---- */
@@ -37,6 +44,8 @@ struct wire_ask;
 
 struct wire_reply {
 	void (*text)(void *ctx, bool is_err, const char *text, size_t n);
+	/* a line is wanted: wire_answer; NULL: nobody can be asked */
+	void (*ask)(void *ctx, const char *prompt, bool secret);
 	void (*done)(void *ctx, int status,
 		     const struct err *e); /* e != NULL: it broke off; once */
 	void *ctx;
@@ -44,6 +53,7 @@ struct wire_reply {
 /* NULL and *e (ERR_ABSENT) if nobody listens there. */
 struct wire_ask *wire_ask(struct loop *l, const char *path, const char *command, const char *json,
 			  const struct wire_reply *r, struct err *e) MUST_USE;
-void wire_ask_free(struct wire_ask *a); /* also from done; NULL is fine */
+void wire_answer(struct wire_ask *a, const char *line); /* NULL: the input has ended */
+void wire_ask_free(struct wire_ask *a);                 /* also from done; NULL is fine */
 
 #endif

@@ -4,110 +4,36 @@
  * Owns the grant's secrets in memory and its row in the vault.  Must never have two requests of one
  * grant on the way, nor hand out an access token before the refresh token that came with it is on
  * disk: a death in between would lose the only token a strict server still takes.
- *
- * The row: version, hash of the configured token it began with, current token, previous token or
- * nothing; a line each.
  */
 #include "remote/oauth.h"
 
 #include "base/buf.h"
-#include "remote/oauth_wire.h"
+#include "remote/oauth_in.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { ASK_TIMEOUT_MS = 30 * 1000, MOST_ANSWER = 256 * 1024 };
-#define ROW_VERSION "1"
-
-/* One audience and its token. */
-struct slot {
-	struct slot *next;
-	char *audience;
-	char *token; /* NULL: none held */
-	int64_t renew_wall_ms;
-	int64_t renew_mono_us;
-};
-
-struct oauth_wait {
-	struct oauth *oauth;
-	struct slot *slot;
-	struct oauth_wait *next;
-	uint64_t number;
-	oauth_done *done;
-	void *arg;
-};
-
-/* What the grant's row holds. */
-struct row {
-	char *begun; /* hex hash of the first token */
-	char *current;
-	char *previous; /* NULL: none */
-};
-
-/* What waits for the round's end outlives the oauth, since it cannot be taken back. */
-struct release {
-	struct oauth *oauth; /* NULL: freed meanwhile */
-};
-
-enum phase {
-	IDLE,
-	ASKED,  /* a request is on the way */
-	SAVING, /* an answer waits for the commit of its refresh token */
-	ENDED
-};
-
-struct oauth {
-	struct oauth_env env;
-	struct oauth_config c; /* the texts are ours */
-	char *vault_name;
-	struct slot *slots;
-	struct oauth_wait *first; /* in order of arrival */
-	uint64_t numbers;
-
-	enum phase phase;
-	struct slot *asked; /* for whom; valid unless IDLE */
-	struct web_call *call;
-	struct release *release;
-	struct row row;   /* as it was when we asked */
-	bool by_previous; /* the request carries the previous token */
-	struct oauth_answer answer;
-	int64_t asked_wall_ms, asked_mono_us;
-};
 
 static void ask_next(struct oauth *o);
 
+static void consent_clear(struct consent *c)
+{
+	crypto_drop(&c->code);
+	crypto_drop(&c->redirect);
+	crypto_drop(&c->verifier);
+	crypto_drop(&c->device);
+	c->given = false;
+}
+
 /* ---- the row in the vault ---- */
 
-static void row_clear(struct row *r)
+bool oauth_get_row(struct oauth *o, struct oauth_row *r, bool *found, struct err *e)
 {
-	free(r->begun);
-	crypto_drop(&r->current);
-	crypto_drop(&r->previous);
-	*r = (struct row){0};
-}
-
-static char *take_line(char **at)
-{
-	char *line = *at;
-	char *end = strchr(line, '\n');
-	if (!end)
-		return NULL;
-	*end = '\0';
-	*at = end + 1;
-	return line;
-}
-
-static bool row_parse(char *text, struct row *r)
-{
-	const char *version = take_line(&text);
-	const char *begun = version ? take_line(&text) : NULL;
-	const char *current = begun ? take_line(&text) : NULL;
-	const char *previous = current ? take_line(&text) : NULL;
-	if (!previous || strcmp(version, ROW_VERSION) != 0 || !*current)
-		return false;
-	r->begun = xstrdup(begun);
-	r->current = xstrdup(current);
-	r->previous = *previous ? xstrdup(previous) : NULL;
+	if (!o->c.tried)
+		return oauth_row_read(o->env.vault, o->vault_name, r, found, e);
+	*r = oauth_row_copy(&o->kept);
+	*found = r->current != NULL;
 	return true;
 }
 
@@ -121,42 +47,36 @@ static char *first_token_hash(const struct oauth *o)
 	return buf_take(&hex);
 }
 
+/* How a person mends it: "cosell connect NAME". */
+static bool say_connect(const struct oauth *o, struct err *e, const char *what)
+{
+	char *name = xstrdup(o->c.name);
+	for (char *s = name; *s; s++)
+		*s = *s == '_' ? '-' : *s;
+	err_set(e, ERR_AUTH, "%s: cosell connect %s", what, name);
+	free(name);
+	return false;
+}
+
 /* The row if it began with the configured token, else (signed in again, or the first time) a row
  * that begins now. */
-static bool row_load(struct oauth *o, struct row *r, struct err *e)
+static bool row_load(struct oauth *o, struct oauth_row *r, struct err *e)
 {
-	struct buf text = {0};
 	bool found = false;
-	*r = (struct row){0};
-	if (!vault_get(o->env.vault, o->vault_name, &text, &found, e)) {
+	if (!oauth_get_row(o, r, &found, e)) {
 		if (e->kind == ERR_CONFIG) /* another key: a person must act, the jobs must wait */
 			e->kind = ERR_AUTH;
 		return false;
 	}
 	char *hash = first_token_hash(o);
-	if (found && row_parse(text.data, r) && o->c.refresh_token && strcmp(r->begun, hash) != 0)
-		row_clear(r);
-	buf_wipe(&text);
-	if (r->current) {
+	if (found && (!o->c.refresh_token || strcmp(r->begun, hash) == 0)) {
 		free(hash);
 		return true;
 	}
+	oauth_row_clear(r);
 	r->begun = hash;
 	r->current = xstrdup(o->c.refresh_token);
-	return r->current || err_set(e, ERR_AUTH, "there is no refresh token: sign in");
-}
-
-/* In a step of its own, so that half of it can be undone. */
-static bool row_save(struct oauth *o, const struct row *r, struct err *e)
-{
-	struct buf text = {0};
-	buf_addf(&text, "%s\n%s\n%s\n%s\n", ROW_VERSION, r->begun, r->current,
-		 r->previous ? r->previous : "");
-	db_step_begin(o->env.db);
-	bool ok = vault_set(o->env.vault, o->vault_name, text.data, text.len, e);
-	db_step_end(o->env.db, ok);
-	buf_wipe(&text);
-	return ok;
+	return r->current || say_connect(o, e, "nobody is signed in");
 }
 
 /* ---- slots and waits ---- */
@@ -225,7 +145,8 @@ static void finish(struct oauth *o, const char *token, const struct err *e)
 {
 	const struct slot *s = o->asked;
 	o->phase = IDLE;
-	row_clear(&o->row);
+	oauth_row_clear(&o->row);
+	consent_clear(&o->consent);
 	tell(o, s, token, e);
 	ask_next(o);
 }
@@ -276,19 +197,47 @@ static void await_round(struct oauth *o)
 	db_after_commit(o->env.db, round_over, o->release);
 }
 
+/* The row after this answer, of pieces that are the old row's and the answer's. */
+static struct oauth_row row_after(const struct oauth *o, bool rotated, char *used)
+{
+	int64_t now = WORLD_NOW(o->env.world);
+	return (struct oauth_row){.begun = o->row.begun,
+				  .current = rotated ? o->answer.refresh : used,
+				  .previous = rotated ? used : NULL,
+				  .who = o->answer.who ? o->answer.who : o->row.who,
+				  .signed_ms = o->consent.given ? now : o->row.signed_ms,
+				  .used_ms = now};
+}
+
 /* Is there a row to write?  A new token came, or the previous one turned out to be the good one. */
 static void keep(struct oauth *o)
 {
 	char *used = o->by_previous ? o->row.previous : o->row.current;
-	char *next = o->answer.refresh;
+	const char *next = o->answer.refresh;
 	bool rotated = next && (!used || strcmp(next, used) != 0);
+	struct err e;
+	if (o->consent.given && !next) {
+		oauth_answer_clear(&o->answer);
+		err_set(&e, ERR_AUTH, "the sign-in came without a refresh token");
+		finish_error(o, &e);
+		return;
+	}
 	if (o->c.grant != OAUTH_REFRESH || (!rotated && !o->by_previous)) {
 		finish_token(o);
 		return;
 	}
-	struct row r = {o->row.begun, rotated ? next : used, rotated ? used : NULL};
-	struct err e;
-	if (row_save(o, &r, &e)) {
+	struct oauth_row r = row_after(o, rotated, used);
+	if (o->c.tried) {
+		struct oauth_row kept = oauth_row_copy(&r);
+		oauth_row_clear(&o->kept);
+		o->kept = kept;
+		finish_token(o);
+		return;
+	}
+	db_step_begin(o->env.db); /* so that half of it can be undone */
+	bool ok = oauth_row_write(o->env.vault, o->vault_name, &r, &e);
+	db_step_end(o->env.db, ok);
+	if (ok) {
 		await_round(o);
 		return;
 	}
@@ -326,7 +275,11 @@ static bool ask(struct oauth *o, struct err *e)
 	struct buf body = {0};
 	const struct world *w = o->env.world;
 	const char *refresh = o->by_previous ? o->row.previous : o->row.current;
-	bool ok = oauth_wire_form(w, &o->c, o->asked->audience, refresh, &body, e);
+	const char *audience = o->asked->audience;
+	const struct oauth_consent by = {o->consent.code, o->consent.redirect, o->consent.verifier,
+					 o->consent.device};
+	bool ok = o->consent.given ? oauth_wire_consent(w, &o->c, audience, &by, &body, e)
+				   : oauth_wire_form(w, &o->c, audience, refresh, &body, e);
 	if (ok) {
 		struct web_request rq = {.method = "POST",
 					 .url = o->c.token_url,
@@ -347,6 +300,16 @@ static bool ask(struct oauth *o, struct err *e)
 	return ok;
 }
 
+static bool may_ask(struct oauth *o, struct err *e)
+{
+	if (o->consent.given)
+		o->row.begun = first_token_hash(o);
+	else if (o->c.grant == OAUTH_REFRESH && !row_load(o, &o->row, e))
+		return false;
+	return o->c.secret || !o->c.secret_later ||
+	       say_connect(o, e, "the application's secret was not entered");
+}
+
 /* Asks for whoever waits longest, if nothing is on the way. */
 static void ask_next(struct oauth *o)
 {
@@ -355,7 +318,7 @@ static void ask_next(struct oauth *o)
 	o->asked = o->first->slot;
 	o->by_previous = false;
 	struct err e;
-	if ((o->c.grant == OAUTH_REFRESH && !row_load(o, &o->row, &e)) || !ask(o, &e))
+	if (!may_ask(o, &e) || !ask(o, &e))
 		finish_error(o, &e);
 }
 
@@ -369,7 +332,7 @@ static bool check_config(const struct oauth_config *c, struct err *e)
 	if (c->secret && c->key)
 		return err_set(e, ERR_CONFIG, "grant %s: a secret or a certificate, not both",
 			       c->name);
-	if (c->grant == OAUTH_CLIENT_CREDENTIALS && !c->secret && !c->key)
+	if (c->grant == OAUTH_CLIENT_CREDENTIALS && !c->secret && !c->key && !c->secret_later)
 		return err_set(e, ERR_CONFIG, "grant %s: a secret or a certificate is needed",
 			       c->name);
 	for (const char *s = c->refresh_token; s && *s; s++)
@@ -379,6 +342,17 @@ static bool check_config(const struct oauth_config *c, struct err *e)
 				       "no token has",
 				       c->name);
 	return true;
+}
+
+/* One that cannot be read is there, too: a person must act. */
+static bool has_row(struct oauth *o)
+{
+	struct oauth_row r = {0};
+	struct err e;
+	bool found = false;
+	bool read = oauth_get_row(o, &r, &found, &e);
+	oauth_row_clear(&r);
+	return !read || found;
 }
 
 struct oauth *oauth_new(const struct oauth_env *env, const struct oauth_config *c, struct err *e)
@@ -397,6 +371,7 @@ struct oauth *oauth_new(const struct oauth_env *env, const struct oauth_config *
 	o->c.refresh_token =
 		c->refresh_token && *c->refresh_token ? xstrdup(c->refresh_token) : NULL;
 	o->vault_name = xasprintf("oauth/%s", c->name);
+	o->own = !c->until || has_row(o);
 	return o;
 }
 
@@ -412,14 +387,26 @@ static void free_config(struct oauth_config *c)
 	crypto_key_free(c->key);
 }
 
-void oauth_free(struct oauth *o)
+/* What is on its way is not heard any more; who waits goes on waiting. */
+static void break_off(struct oauth *o)
 {
-	if (!o)
-		return;
 	if (o->call)
 		o->env.world->cancel(o->env.world->ctx, o->call);
 	if (o->release)
 		o->release->oauth = NULL;
+	o->call = NULL;
+	o->release = NULL;
+	o->phase = IDLE;
+	oauth_answer_clear(&o->answer);
+	oauth_row_clear(&o->row);
+	consent_clear(&o->consent);
+}
+
+void oauth_free(struct oauth *o)
+{
+	if (!o)
+		return;
+	break_off(o);
 	o->phase = ENDED; /* nobody's question is asked any more */
 	struct err e;
 	err_set(&e, ERR_NET, "grant %s: ended", o->c.name);
@@ -430,8 +417,7 @@ void oauth_free(struct oauth *o)
 		crypto_drop(&s->token);
 		free(s);
 	}
-	oauth_answer_clear(&o->answer);
-	row_clear(&o->row);
+	oauth_row_clear(&o->kept);
 	free_config(&o->c);
 	free(o->vault_name);
 	free(o);
@@ -440,6 +426,8 @@ void oauth_free(struct oauth *o)
 struct oauth_wait *oauth_token(struct oauth *o, const char *audience, bool fresh, oauth_done *done,
 			       void *arg)
 {
+	if (!o->own)
+		return oauth_token(o->c.until, audience, fresh, done, arg);
 	struct slot *s = need_slot(o, audience);
 	if (!fresh && is_live(o, s)) {
 		char *token = xstrdup(s->token); /* who is told may reject it */
@@ -476,4 +464,14 @@ void oauth_reject(struct oauth *o, const char *audience, const char *token)
 	struct slot *s = find_slot(o, audience);
 	if (s && s->token && strcmp(s->token, token) == 0)
 		crypto_drop(&s->token);
+	if (o->c.until)
+		oauth_reject(o->c.until, audience, token);
+}
+
+void oauth_begin_anew(struct oauth *o)
+{
+	break_off(o);
+	for (struct slot *s = o->slots; s; s = s->next)
+		crypto_drop(&s->token);
+	ask_next(o);
 }

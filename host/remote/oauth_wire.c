@@ -5,6 +5,7 @@
 #include "remote/oauth_wire.h"
 
 #include "remote/answer.h"
+#include "store/json_text.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@ enum {
 	ASSERTION_LIFE_S = 600,
 	USUAL_LIFE_S = 300, /* of an access token whose life is not told */
 	MOST_LIFE_S = 24 * 3600,
+	SLOWER_MS = 5000, /* what slow_down asks for */
 	MOST_TOKEN = 64 * 1024
 };
 
@@ -107,6 +109,14 @@ static void add_audience(const struct oauth_config *c, const char *audience, str
 	}
 }
 
+static bool add_client(const struct world *w, const struct oauth_config *c, struct buf *body,
+		       struct err *e)
+{
+	if (c->secret)
+		add_field(body, "client_secret", c->secret);
+	return !c->key || add_assertion(w, c, body, e);
+}
+
 bool oauth_wire_form(const struct world *w, const struct oauth_config *c, const char *audience,
 		     const char *refresh, struct buf *body, struct err *e)
 {
@@ -116,9 +126,46 @@ bool oauth_wire_form(const struct world *w, const struct oauth_config *c, const 
 	add_audience(c, audience, body);
 	if (by_refresh)
 		add_field(body, "refresh_token", refresh);
-	if (c->secret)
-		add_field(body, "client_secret", c->secret);
-	return !c->key || add_assertion(w, c, body, e);
+	return add_client(w, c, body, e);
+}
+
+/* What a person is asked for: the audience, who he is, and a refresh token. */
+static void add_wish(const struct oauth_config *c, const char *audience, struct buf *body)
+{
+	if (c->form == OAUTH_V1) {
+		add_field(body, "resource", audience);
+		add_field(body, "scope", "openid");
+		return;
+	}
+	char *scope = xasprintf("%s openid profile offline_access", audience);
+	add_field(body, "scope", scope);
+	free(scope);
+}
+
+bool oauth_wire_consent(const struct world *w, const struct oauth_config *c, const char *audience,
+			const struct oauth_consent *by, struct buf *body, struct err *e)
+{
+	bool v1 = c->form == OAUTH_V1;
+	add_field(body, "grant_type",
+		  !by->device ? "authorization_code"
+		  : v1        ? "device_code"
+			      : "urn:ietf:params:oauth:grant-type:device_code");
+	add_field(body, "client_id", c->client_id);
+	add_wish(c, audience, body);
+	if (by->device) {
+		add_field(body, v1 ? "code" : "device_code", by->device);
+	} else {
+		add_field(body, "code", by->code);
+		add_field(body, "redirect_uri", by->redirect);
+		add_field(body, "code_verifier", by->verifier);
+	}
+	return add_client(w, c, body, e);
+}
+
+void oauth_wire_device(const struct oauth_config *c, const char *audience, struct buf *body)
+{
+	add_field(body, "client_id", c->client_id);
+	add_wish(c, audience, body);
 }
 
 /* ---- reading ---- */
@@ -127,6 +174,7 @@ void oauth_answer_clear(struct oauth_answer *a)
 {
 	crypto_drop(&a->token);
 	crypto_drop(&a->refresh);
+	crypto_drop(&a->who);
 	*a = (struct oauth_answer){0};
 }
 
@@ -153,14 +201,63 @@ static int64_t read_life_ms(const struct oauth_env *env, const struct web_answer
 	return (life > MOST_LIFE_S ? MOST_LIFE_S : life) * 1000;
 }
 
+/* The middle of an id token: claims, or NULL. */
+static char *claims_of(const char *jwt)
+{
+	const char *from = strchr(jwt, '.');
+	size_t n = from ? strcspn(from + 1, ".") : 0;
+	struct buf text = {0};
+	if (n > 0 && crypto_base64_decode(&text, from + 1, n, true) &&
+	    strlen(text.data) == text.len)
+		return buf_take(&text);
+	buf_wipe(&text);
+	return NULL;
+}
+
+/* Which claims are kept, under which name; the first that is there. */
+static const struct {
+	const char *name, *path;
+} claims[] = {
+	{"upn", "$.upn"},         {"upn", "$.preferred_username"},
+	{"upn", "$.unique_name"}, {"tenant", "$.tid"},
+	{"user", "$.oid"},
+};
+
+/* {"upn":"..","tenant":"..","user":".."} of an id token, which is only shown: nothing rests on it. */
+static char *read_who(const struct oauth_env *env, const struct web_answer *a)
+{
+	char *jwt = answer_member(env->db, a, "$.id_token");
+	char *text = jwt ? claims_of(jwt) : NULL;
+	const char *told = "";
+	struct buf who = {0};
+	struct err e;
+	for (size_t i = 0; text && i < sizeof(claims) / sizeof(claims[0]); i++) {
+		char *value = NULL;
+		if (strcmp(told, claims[i].name) == 0 ||
+		    !json_text_get(env->db, text, claims[i].path, &value, &e) || !value)
+			continue;
+		told = claims[i].name;
+		buf_addf(&who, "%s\"%s\":", who.len > 0 ? "," : "{", told);
+		buf_add_json(&who, value, strlen(value));
+		free(value);
+	}
+	if (who.len > 0)
+		buf_addc(&who, '}');
+	crypto_drop(&jwt);
+	crypto_drop(&text);
+	return who.len > 0 ? buf_take(&who) : NULL;
+}
+
 static bool read_tokens(const struct oauth_env *env, const struct web_answer *a,
 			struct oauth_answer *out, struct err *e)
 {
 	out->token = answer_member(env->db, a, "$.access_token");
 	out->refresh = answer_member(env->db, a, "$.refresh_token");
 	out->life_ms = read_life_ms(env, a);
-	if (out->token && is_token(out->token) && (!out->refresh || is_token(out->refresh)))
+	if (out->token && is_token(out->token) && (!out->refresh || is_token(out->refresh))) {
+		out->who = read_who(env, a);
 		return true;
+	}
 	oauth_answer_clear(out);
 	return err_set(e, ERR_NET, "the token endpoint's answer cannot be read");
 }
@@ -185,6 +282,17 @@ static const struct remedy {
 	{90002, "the tenant is not known: check the token URL"},
 	{70011, "the scope is not valid: check the audience"},
 	{65001, "consent is missing: an administrator must grant it, then sign in again"},
+	{65004, "the person declined: sign in again, and consent"},
+	{90094, "consent is missing: an administrator must grant it, then sign in again"},
+	{50105, "the user may not use this application: assign it to the user, then sign in again"},
+	{50034, "the user is not known in this tenant: sign in with a user of this tenant"},
+	{50020, "the user is not known in this tenant: sign in with a user of this tenant"},
+	{500112, "the redirect address is not the one of the sign-in page: sign in again"},
+	{700025, "the application is a public client, which has no secret: say so in the profile"},
+	{7000218, "the application wants a secret or a certificate: name it in the profile"},
+	{7000112, "the application may not sign in like this: allow public client flows, or use "
+		  "another way"},
+	{70019, "the code was not entered in time: sign in again"},
 };
 
 static const char *find_remedy(long long code, bool refused)
@@ -224,6 +332,9 @@ static bool read_refusal(const struct oauth_env *env, const struct web_answer *a
 	    strcmp(error, "server_error") == 0) {
 		err_set(e, ERR_NET, "the token endpoint answered %d%s%s", a->status,
 			error ? " " : "", error && is_word(error) ? error : "");
+	} else if (strcmp(error, "authorization_pending") == 0 || strcmp(error, "slow_down") == 0) {
+		err_set(e, ERR_BUSY, "%s", error);
+		e->wait_ms = *error == 's' ? SLOWER_MS : 0;
 	} else {
 		long long code = read_entra_code(env, a);
 		out->refused = strcmp(error, "invalid_grant") == 0;

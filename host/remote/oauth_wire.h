@@ -13,9 +13,16 @@
 bool oauth_wire_form(const struct world *w, const struct oauth_config *c, const char *audience,
 		     const char *refresh, struct buf *body, struct err *e) MUST_USE;
 
+/* The same for a consent. */
+bool oauth_wire_consent(const struct world *w, const struct oauth_config *c, const char *audience,
+			const struct oauth_consent *by, struct buf *body, struct err *e) MUST_USE;
+/* The form that asks for a device code. */
+void oauth_wire_device(const struct oauth_config *c, const char *audience, struct buf *body);
+
 struct oauth_answer {
 	char *token;   /* access token */
 	char *refresh; /* NULL: none came */
+	char *who;     /* JSON of who signed in, one line; NULL: not told */
 	int64_t life_ms;
 	bool refused; /* invalid_grant: this refresh token will not do any more */
 };

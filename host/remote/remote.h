@@ -76,5 +76,8 @@ struct remote_state {
 bool remotes_state(struct remotes *r, size_t i, struct remote_state *out);
 /* Takes away a pause that waits for a person (someone signed in again). */
 void remote_resume(struct remote *r);
+/* The same for each that is signed in by this grant. */
+void remotes_resume(struct remotes *s, const struct oauth *o);
+const char *remote_audience(const struct remote *r);
 
 #endif

@@ -101,3 +101,15 @@ void remote_resume(struct remote *r)
 	r->text[0] = '\0';
 	remote_look(r);
 }
+
+void remotes_resume(struct remotes *s, const struct oauth *o)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (oauth_is(s->list[i]->oauth, o))
+			remote_resume(s->list[i]);
+}
+
+const char *remote_audience(const struct remote *r)
+{
+	return r->audience;
+}

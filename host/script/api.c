@@ -30,6 +30,7 @@ static int l_open(lua_State *L)
 	api_child_open(L);
 	api_crypto_open(L);
 	api_sheet_open(L);
+	api_sign_in_open(L);
 	api_watch_open(L);
 	api_trial_open(L);
 	lua_rawset(L, -3);

@@ -1,8 +1,9 @@
 /*
  * host.child: programs that a command which runs here starts, watches and ends.
  *
- * A child's output (1 and 2 together) is read as it comes and kept whole up to a cap.  Owns the
- * child through userdata: one that is forgotten is killed and reaped.
+ * A child's output (1 and 2 together) is read as it comes and kept whole up to a cap; its input, if it
+ * gets one, is a pipe that is written little by little, as a person types.  Owns the child through
+ * userdata: one that is forgotten is killed and reaped.
  */
 #include "script/api_kit.h"
 #include "script/api_parts.h"
@@ -23,6 +24,7 @@ extern char **environ;
 struct kid {
 	struct services *s;
 	struct child *child;
+	int in;  /* -1: it has none, or that is closed */
 	int out; /* -1: at its end */
 	struct loop_fd *ready;
 	struct buf output;
@@ -187,9 +189,17 @@ static void on_end(void *arg, int status)
 	tell(k);
 }
 
+static void in_close(struct kid *k)
+{
+	if (k->in >= 0)
+		close(k->in);
+	k->in = -1;
+}
+
 static void kid_free(struct kid *k)
 {
 	out_close(k);
+	in_close(k);
 	if (k->child)
 		child_free(k->child);
 	buf_free(&k->output);
@@ -293,6 +303,24 @@ static int l_kill(lua_State *L)
 	return 0;
 }
 
+/* child:write(text or nil) -> true | nil, err: into its input; nil: that is all */
+static int l_write(lua_State *L)
+{
+	struct kid *k = check_kid(L);
+	size_t n = 0;
+	const char *text = luaL_optlstring(L, 2, NULL, &n);
+	luaL_argcheck(L, k->in >= 0, 1, "the child has no input, or it was closed");
+	struct err e;
+	if (!text)
+		in_close(k);
+	else if (write(k->in, text, n) != (ssize_t)n) {
+		err_set(&e, ERR_NET, "the child's input takes no more");
+		return vm_fail(L, &e);
+	}
+	lua_pushboolean(L, true);
+	return 1;
+}
+
 /* ---- start ---- */
 
 /* The texts of argv; they live as long as the table. */
@@ -350,16 +378,34 @@ static void read_env(lua_State *L, const char **env)
 	env[n] = NULL;
 }
 
-static bool start(struct kid *k, struct child_spec *spec, struct err *e)
+/* A pipe of which our end never blocks. */
+static bool make_pipe(int ends[2], int ours, struct err *e)
 {
-	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return err_set(e, ERR_CONFIG, "cannot make a pipe: %s", strerror(errno));
-	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	(void)fcntl(ends[ours], F_SETFL, O_NONBLOCK);
+	return true;
+}
+
+static bool start(struct kid *k, struct child_spec *spec, bool input, struct err *e)
+{
+	int ends[2];
+	int in[2] = {0, -1};
+	if (input && !make_pipe(in, 1, e))
+		return false;
+	k->in = in[1];
+	if (!make_pipe(ends, 0, e)) {
+		if (input)
+			close(in[0]);
+		return false;
+	}
 	spec->channel = -1;
 	spec->out = ends[1];
+	spec->in = in[0];
 	k->child = child_start(k->s->loop, spec, on_end, k, e);
 	close(ends[1]);
+	if (input)
+		close(in[0]);
 	if (!k->child) {
 		close(ends[0]);
 		return false;
@@ -369,10 +415,10 @@ static bool start(struct kid *k, struct child_spec *spec, struct err *e)
 	return true;
 }
 
-/* host.child.start{path=, argv=, env=, dir=} -> child | nil, err */
+/* host.child.start{path=, argv=, env=, dir=, input=} -> child | nil, err */
 static int l_start(lua_State *L)
 {
-	static const char *const keys[] = {"path", "argv", "env", "dir", NULL};
+	static const char *const keys[] = {"path", "argv", "env", "dir", "input", NULL};
 	struct services *s = api_local(L);
 	const char *argv[WORDS_MOST];
 	const char *env[WORDS_MOST];
@@ -381,6 +427,7 @@ static int l_start(lua_State *L)
 				  .argv = argv,
 				  .env = env,
 				  .dir = api_opt_string(L, 1, "dir", NULL)};
+	bool input = api_opt_bool(L, 1, "input");
 	if (!spec.path)
 		spec.path = s->self;
 	read_argv(L, spec.path, argv);
@@ -391,8 +438,8 @@ static int l_start(lua_State *L)
 	struct err e;
 	struct kid *k = NEW(struct kid);
 	k->s = s;
-	k->out = -1;
-	if (!start(k, &spec, &e)) {
+	k->in = k->out = -1;
+	if (!start(k, &spec, input, &e)) {
 		kid_free(k);
 		return vm_fail(L, &e);
 	}
@@ -402,8 +449,10 @@ static int l_start(lua_State *L)
 
 void api_child_open(lua_State *L)
 {
-	static const luaL_Reg methods[] = {{"wait", l_wait}, {"line", l_line},     {"pid", l_pid},
-					   {"kill", l_kill}, {"output", l_output}, {NULL, NULL}};
+	static const luaL_Reg methods[] = {{"wait", l_wait},     {"line", l_line},
+					   {"pid", l_pid},       {"kill", l_kill},
+					   {"output", l_output}, {"write", l_write},
+					   {NULL, NULL}};
 	static const luaL_Reg functions[] = {{"start", l_start}, {NULL, NULL}};
 	luaL_newmetatable(L, kid_type);
 	lua_pushcfunction(L, l_kid_gc);

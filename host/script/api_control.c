@@ -225,7 +225,7 @@ static int l_control_call(lua_State *L)
 	const char *json = api_encode(L, 4);
 	struct err e;
 	struct asking *a = NEW(struct asking);
-	const struct wire_reply reply = {ask_text, ask_done, a};
+	const struct wire_reply reply = {ask_text, NULL, ask_done, a};
 	a->ticket = task_ticket(t);
 	a->ask = wire_ask(s->loop, path, command, json, &reply, &e);
 	if (!a->ask) {

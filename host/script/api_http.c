@@ -291,7 +291,11 @@ static int start_remote(lua_State *L, struct services *s, struct task *t, struct
 {
 	API_NEED(L, s, remotes);
 	const char *name = api_need_string(L, 1, "remote");
-	struct remote *r = remotes_get(s->remotes, name);
+	struct remotes *from = s->remotes;
+	if (lua_getfield(L, 1, "sign_in") != LUA_TNIL)
+		from = api_sign_in_remotes(L, -1);
+	lua_pop(L, 1);
+	struct remote *r = remotes_get(from, name);
 	if (!r)
 		return luaL_error(L, "there is no remote '%s' in this profile", name);
 	const struct remote_request q = {.method = rq->method,
@@ -312,13 +316,14 @@ static int start_remote(lua_State *L, struct services *s, struct task *t, struct
 }
 
 /* host.http.request{remote=, method=, path=, headers=, body=, operations=, page=, max_answer=,
- * reads=} (suspends) -> {status=, headers=, body=, ms=} | nil, err; with url= to this machine.
- * reads: a POST that changes nothing, the only one that a rehearsal may send */
+ * reads=, sign_in=} (suspends) -> {status=, headers=, body=, ms=} | nil, err; with url= to this
+ * machine.  reads: a POST that changes nothing, the only one that a rehearsal may send.  sign_in: with
+ * one that is tried */
 static int l_http_request(lua_State *L)
 {
-	static const char *const keys[] = {"remote", "method",     "path", "headers",
-					   "body",   "operations", "page", "max_answer",
-					   "url",    "reads",      NULL};
+	static const char *const keys[] = {"remote", "method",     "path",    "headers",
+					   "body",   "operations", "page",    "max_answer",
+					   "url",    "reads",      "sign_in", NULL};
 	struct services *s = api_services(L);
 	struct web_header headers[HEADERS_MOST];
 	struct web_request rq = {.headers = headers};

@@ -20,6 +20,9 @@ struct services *api_local(lua_State *L);
 /* Pushes a userdata that holds one pointer (NULL at first) and keeps it in the registry, so that
  * what it stands for lives until it is closed or the vm ends (__gc of `type`). */
 void **api_box(lua_State *L, const char *type);
+/* The remotes of a sign-in that is tried (host.sign_in.begin) at index; raises if it is none. */
+#define API_SIGN_IN "cosell.sign_in"
+struct remotes *api_sign_in_remotes(lua_State *L, int index);
 /* Raises "not here" if the service is missing. */
 #define API_NEED(L, s, what) \
 	((s)->what ? (void)0 : (void)luaL_error(L, "host: no %s in this command", #what))

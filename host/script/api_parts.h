@@ -17,6 +17,8 @@ void api_file_open(lua_State *L);
 void api_child_open(lua_State *L);
 void api_crypto_open(lua_State *L);
 void api_sheet_open(lua_State *L);
+void api_sign_in_open(lua_State *L);
+void api_return_open(lua_State *L);
 void api_watch_open(lua_State *L);
 void api_trial_open(lua_State *L);
 

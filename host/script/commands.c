@@ -7,6 +7,7 @@
  */
 #include "script/commands.h"
 
+#include "base/crypto.h"
 #include "script/api.h"
 
 #include <lauxlib.h>
@@ -140,6 +141,45 @@ static int l_again(lua_State *L)
 	return 0;
 }
 
+static int push_line(lua_State *co, void *arg)
+{
+	char *line = arg;
+	if (!co)
+		crypto_drop(&line);
+	else if (line)
+		lua_pushstring(co, line);
+	else
+		lua_pushnil(co);
+	return 1;
+}
+
+/* It may be a secret, and is wiped; what Lua makes of it is the script's to forget. */
+void commands_answer(struct ticket k, const char *line)
+{
+	task_wake(k, push_line, xstrdup(line));
+}
+
+/* cmd.ask(prompt, {secret=}) (suspends) -> line | nil if the input ended or nobody can be asked */
+static int l_ask(lua_State *L)
+{
+	const struct commands_ear *ear = lua_touserdata(L, lua_upvalueindex(1));
+	const char *prompt = luaL_checkstring(L, 1);
+	lua_settop(L, 2);
+	bool secret = false;
+	if (!lua_isnil(L, 2)) {
+		luaL_checktype(L, 2, LUA_TTABLE);
+		lua_getfield(L, 2, "secret");
+		secret = lua_toboolean(L, -1);
+	}
+	struct task *t = task_of(L);
+	if (!ear->ask(ear->ctx, lua_tointeger(L, lua_upvalueindex(2)), prompt, secret,
+		      task_ticket(t))) {
+		lua_pushnil(L);
+		return 1;
+	}
+	return task_wait(L, t, true, NULL, NULL);
+}
+
 /* The request is on top: it becomes cmd. */
 static int push_cmd(lua_State *co, void *arg)
 {
@@ -153,6 +193,10 @@ static int push_cmd(lua_State *co, void *arg)
 	lua_pushinteger(co, c->id);
 	lua_pushcclosure(co, l_again, 2);
 	lua_setfield(co, -2, "again");
+	lua_pushlightuserdata(co, (void *)c->ear);
+	lua_pushinteger(co, c->id);
+	lua_pushcclosure(co, l_ask, 2);
+	lua_setfield(co, -2, "ask");
 	return 0;
 }
 

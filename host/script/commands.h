@@ -31,6 +31,9 @@ struct commands_ear {
 	void (*said)(void *ctx, int64_t id, bool is_err, const char *text, size_t n);
 	/* When it ends well it is to begin anew, in the generation that runs then. */
 	void (*again)(void *ctx, int64_t id, const char *request);
+	/* A line is wanted from whoever gave the command, for commands_answer, after what was said
+	 * before; false: nobody can be asked now. */
+	bool (*ask)(void *ctx, int64_t id, const char *prompt, bool secret, struct ticket k);
 	void *ctx;
 };
 
@@ -45,5 +48,6 @@ struct commands_call {
 	void *arg;
 };
 struct task *commands_begin(struct tasks *ts, const struct commands_call *c);
+void commands_answer(struct ticket k, const char *line); /* copied; NULL: there is none */
 
 #endif

@@ -65,6 +65,7 @@ static void read_ref(lua_State *L, const char *key, struct profile_ref *r)
 	r->env = text_of(L, "env");
 	r->file = text_of(L, "file");
 	r->credential = text_of(L, "credential");
+	r->sealed = bool_of(L, "sealed");
 	lua_pop(L, 1);
 }
 
@@ -114,6 +115,7 @@ static void read_grant(lua_State *L, struct profile_grant *g)
 	g->name = text_of(L, "name");
 	g->token_url = text_of(L, "token_url");
 	g->client_id = text_of(L, "client_id");
+	g->until = text_of(L, "until");
 	g->refresh = is_text(L, "grant", "refresh_token");
 	g->v2 = is_text(L, "form", "v2");
 	g->plain_ok = bool_of(L, "plain_ok");
@@ -320,6 +322,7 @@ static void grant_clear(struct profile_grant *g)
 	free(g->name);
 	free(g->token_url);
 	free(g->client_id);
+	free(g->until);
 	ref_clear(&g->secret);
 	ref_clear(&g->key);
 	ref_clear(&g->cert);
@@ -382,7 +385,7 @@ const char *profile_restart(const struct profile *old, const struct profile *now
 
 bool profile_ref_given(const struct profile_ref *r)
 {
-	return r->env || r->file || r->credential;
+	return r->env || r->file || r->credential || r->sealed;
 }
 
 static bool from_credential(const struct profile_ref *r, const char *key, struct buf *out,

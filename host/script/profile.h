@@ -8,13 +8,15 @@
 
 #include "script/vm.h"
 
-/* Where a secret stands; all NULL: not given. */
+/* Where a secret stands; all NULL and not sealed: not given. */
 struct profile_ref {
 	char *env, *file, *credential;
+	bool sealed; /* a person enters it, and the vault keeps it */
 };
 
 struct profile_grant {
 	char *name, *token_url, *client_id;
+	char *until;  /* a grant whose tokens and secret it has while it has no sign-in; or NULL */
 	bool refresh; /* else client credentials */
 	bool v2;      /* scope, else resource */
 	bool plain_ok, ps256;
@@ -74,7 +76,7 @@ void profile_free(struct profile *p); /* NULL is fine */
 const char *profile_restart(const struct profile *old, const struct profile *now);
 
 bool profile_ref_given(const struct profile_ref *r);
-/* Appends the secret.  key: path of the key, for the message, which says what to do. */
+/* Appends the secret, which is not a sealed one.  key: path of the key, for the message, which says what to do. */
 bool profile_secret(const struct profile_ref *r, const char *key, struct buf *out,
 		    struct err *e) MUST_USE;
 

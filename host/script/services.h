@@ -5,7 +5,7 @@
 #define SCRIPT_SERVICES_H
 
 #include "io/http_server.h"
-#include "remote/remote.h"
+#include "remote/sign_in.h"
 #include "script/mapper.h"
 #include "script/task.h"
 #include "script/vm.h"
@@ -29,6 +29,7 @@ struct services {
 	struct filesets *filesets;
 	struct trials *trials;
 	struct remotes *remotes;
+	struct sign_ins sign_ins; /* begin NULL: none here */
 	struct mapper *mapper;
 	struct tasks *tasks;
 	int generation;

@@ -1,6 +1,7 @@
 -- cosell status: the host on one screen, and what needs a person.  Exit status 1: something does.
 local brakes = require "brakes"
 local clocks = require "clocks"
+local connections = require "connections"
 local find = require "find"
 local flows = require "commands.flows"
 local mapping_look = require "mapping_look"
@@ -82,6 +83,7 @@ local function gather()
   s.queue, s.failed = queue_of(), dead_letters()
   s.brake = brakes.on()
   s.clocks = clocks.list()
+  s.ending = json.array(connections.warnings())
   s.mapping = mapping_look.found()
   s.conflicts = #host.store.note_list(nil, "conflict", MOST_CONFLICTS)
   s.alike = #twins.list(MOST_CONFLICTS)
@@ -139,8 +141,11 @@ local function to_do(s)
   end
   for _, r in ipairs(s.remotes or {}) do
     if r.needs_sign_in then
-      add("sign in", "%s: sign in again (renew what the profile names, then restart)", r.name)
+      add("sign in", "%s: cosell connect %s", r.name, connections.mender(r.name))
     end
+  end
+  for _, line in ipairs(s.ending) do
+    add("ending", "%s", line)
   end
   if s.reload and given(s.reload.error) then
     add("reload", "%s", refusal(s.reload))

@@ -33,6 +33,8 @@ M.rows = {
   row("assertion_once", false, "a certificate assertion with a jti seen before is refused"),
   row("grant_fault", "none", "a refresh is refused with this number of the sign-in service",
     { "none", "70008", "700082", "50173", "50076", "50079", "70043", "70044" }),
+  row("consent", "both", "the APIs of Partner Center's that the tenant has consented to: a token "
+    .. "for another is refused with 65001", { "both", "referrals", "webhooks", "none" }),
   row("role", "admin", "what the signed-in user may do with referrals",
     { "admin", "user", "none" }),
   -- how the service answers

@@ -123,6 +123,12 @@ local function new_refresh(self, client_id, mfa, previous)
   return token
 end
 
+-- Whether the tenant has consented to this API for the application.
+local function is_consented(self, audience)
+  local given = self.env.switch "consent"
+  return given == "both" or given == audience
+end
+
 -- What a person's grant brings: the tokens, and the mark of multi-factor authentication.
 local function grant_person(self, asked, mfa, refresh)
   local form = asked.form
@@ -157,6 +163,7 @@ local function by_refresh(self, asked)
   if not asked.form.refresh_token then return errors.answer(self.env, 900144, "refresh_token") end
   local row, id = live_refresh(self, asked.form.refresh_token, asked.client_id)
   if not row then return errors.answer(self.env, id) end
+  if not is_consented(self, asked.audience) then return errors.answer(self.env, 65001) end
   local strict = self.env.switch "refresh_rotation" == "strict"
   if strict then end_older(row) end
   row.used_ms = self.env.now()
@@ -177,11 +184,15 @@ end
 -- A code that a person's consent stands behind; `find` looks for it.
 local function by_person(find)
   return function(self, asked)
+    if asked.audience and not is_consented(self, asked.audience) then
+      return errors.answer(self.env, 65001)
+    end
     local row, problem, about = find(self, asked.form, asked.client_id)
     if not row then return errors.answer(self.env, problem, about) end
     asked.audience, asked.scope = asked.audience or row.audience, row.scope
     asked.nonce, asked.resource = row.nonce, row.resource
     if not asked.audience then return errors.answer(self.env, 900144, "resource") end
+    if not is_consented(self, asked.audience) then return errors.answer(self.env, 65001) end
     local refresh = row.offline and new_refresh(self, asked.client_id, row.mfa) or nil
     return grant_person(self, asked, row.mfa, refresh)
   end

@@ -33,6 +33,7 @@ M.rows = {
   [50079] = { 400, "invalid_grant", "The user must enroll in multi-factor authentication." },
   [70043] = { 400, "invalid_grant", "The sign-in frequency policy ended the session." },
   [70044] = { 400, "invalid_grant", "The session has expired or is no longer valid." },
+  [65001] = { 400, "invalid_grant", "Nobody has consented to the use of this application." },
   -- the authorization code
   [50011] = { 400, "invalid_request", "The redirect address is not one of the application's." },
   [70000] = { 400, "invalid_grant", "The code is not valid." },

@@ -97,7 +97,7 @@ static void on_done(void *ctx, int status)
 bool practice_start(const struct sides_config *c, const char *command, const char *request,
 		    struct err *e)
 {
-	static const struct control_sink sink = {on_text, on_done, &me};
+	static const struct control_sink sink = {on_text, NULL, on_done, &me};
 	me.loop = loop_new(e);
 	me.world = net_world(me.loop, &me.dice, false);
 	if (!open_rows(&me, e) || !open_scripts(&me, c, e))

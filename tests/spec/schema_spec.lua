@@ -60,7 +60,7 @@ local function remotes(t)
   t.eq(c.remotes[2].audience, "https://api.partner.microsoft.com")
   t.eq(c.remotes[3].name, "webhooks")
   t.eq(c.remotes[3].base, "https://api.partnercenter.microsoft.com/webhooks/v1/")
-  t.eq(c.remotes[3].grant, "partner_center")
+  t.eq({ c.remotes[2].grant, c.remotes[3].grant }, { "partner_center", "webhooks" })
   t.eq(c.remotes[3].plain_ok, false)
 end
 
@@ -72,6 +72,32 @@ local function grants(t)
   t.eq(partner.grant .. " " .. partner.form, "refresh_token v1")
   t.eq(partner.refresh_token.file, "/run/refresh")
   t.eq(partner.secret.credential, "partner")
+  local webhooks = normalise().config.grants[3]
+  t.eq({ webhooks.name, webhooks["until"], webhooks.client_id, webhooks.secret.credential },
+    { "webhooks", "partner_center", "app-two", "partner" }, "the same application")
+  t.eq(webhooks.refresh_token, nil, "and a sign-in of its own")
+end
+
+-- What a person enters stands nowhere, and what he needs for it is told to scripts.
+local function sealed(t)
+  local c = normalise(function(p)
+    p.crm.secret, p.partner_center.secret = { sealed = true }, { sealed = true }
+    p.partner_center.refresh_token = nil
+    p.partner_center.redirect = "http://127.0.0.1:8400/back"
+  end).config
+  t.eq({ c.grants[1].secret.sealed, c.grants[2].secret.sealed, c.grants[3].secret.sealed },
+    { true, true, true })
+  t.eq(c.grants[2].refresh_token, nil)
+  local said = c.profile.sign_in
+  t.eq({ said.crm.way, said.crm.client_id, said.partner_center.redirect },
+    { "secret", "app-one", "http://127.0.0.1:8400/back" })
+  t.eq({ said.partner_center.audience, said.partner_center.webhook_audience },
+    { "https://api.partner.microsoft.com", "https://api.partnercenter.microsoft.com" })
+  c = normalise(function(p)
+    p.partner_center.secret, p.partner_center.public = nil, true
+  end).config
+  t.eq({ c.grants[2].secret, c.profile.sign_in.partner_center.way,
+    c.profile.sign_in.partner_center.redirect }, { nil, "public", "http://localhost" })
 end
 
 -- What a profile says of its caps is what the host gets.
@@ -156,6 +182,16 @@ local WRONG = {
   { "crm.token_url", function(p) p.crm.token_url = "https://login.example/\x7f" end, "an address" },
   { "crm.secret", function(p) p.crm.secret = "hunter2" end, "must not hold the secret" },
   { "crm.secret", function(p) p.crm.secret = { env = "A", file = "b" } end, "a reference" },
+  { "crm.secret", function(p) p.crm.secret = { sealed = "yes" } end, "{ sealed = true }" },
+  { "crm.secret", function(p) p.crm.secret = { sealed = true, env = "A" } end, "a reference" },
+  { "callbacks.roots", function(p) p.callbacks = { roots = { sealed = true } } end, "a reference" },
+  { "partner_center.public", function(p) p.partner_center.public = true end, "neither" },
+  { "partner_center.redirect", function(p)
+    p.partner_center.redirect = "https://hooks.north.example/back"
+  end, "http://localhost:8400" },
+  { "partner_center.redirect", function(p)
+    p.partner_center.redirect = "http://localhost:84000"
+  end, "http://localhost:8400" },
   { "crm.in_flight", function(p) p.crm.in_flight = 0 end, "at least 1" },
   { "crm.in_flight", function(p) p.crm.in_flight = 2.5 end, "a whole number" },
   { "crm.budget", function(p) p.crm.budget = 1 << 32 end, "at most 1000000" },
@@ -312,6 +348,7 @@ return function(t)
   end)
   t.case("normalise_certificate_instead_of_secret", function() certificate(t) end)
   t.case("normalise_unknown_key_names_the_nearest_and_its_line", function() unknown_key(t) end)
+  t.case("normalise_sealed_secrets_and_what_a_person_needs", function() sealed(t) end)
   t.case("normalise_missing_key_has_the_line_of_its_table", function() missing_key(t) end)
   t.case("normalise_wrong_values_refused", function() wrong_values(t) end)
   t.case("normalise_no_table_refused", function() not_a_table(t) end)

@@ -452,6 +452,16 @@ local function failures(t)
     p.set.set("grant_fault", "none")
     t.eq((refresh(p)), 200)
   end)
+  t.case("T.22 a token for an API without consent is refused, the other's is not", function()
+    for given, refused in pairs { referrals = WEBHOOKS, webhooks = REFERRALS } do
+      local p = practice { consent = given }
+      local other = refused == WEBHOOKS and REFERRALS or WEBHOOKS
+      t.eq(failed(refresh(p, { resource = refused })), { 400, "invalid_grant", 65001 }, given)
+      t.eq((refresh(p, { resource = other })), 200, given)
+      p.set.set("consent", "both")
+      t.eq((refresh(p, { resource = refused })), 200, "once an administrator has consented")
+    end
+  end)
   t.case("T.21 what is no form is refused and changes nothing", function()
     local p = practice()
     local function stored()

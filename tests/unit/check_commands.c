@@ -86,6 +86,8 @@ struct rig {
 	struct buf heard; /* "ID o text;" or "ID e text;" of each */
 	int ended, dropped, status;
 	struct err e;
+	bool alone; /* nobody can be asked */
+	struct ticket asked;
 };
 
 static void on_said(void *ctx, int64_t id, bool is_err, const char *text, size_t n)
@@ -115,6 +117,14 @@ static void on_again(void *ctx, int64_t id, const char *request)
 	buf_addf(&r->heard, "%d again %s;", (int)id, request);
 }
 
+static bool on_ask(void *ctx, int64_t id, const char *prompt, bool secret, struct ticket k)
+{
+	struct rig *r = ctx;
+	buf_addf(&r->heard, "%d %s %s;", (int)id, secret ? "secret" : "ask", prompt);
+	r->asked = k;
+	return !r->alone;
+}
+
 static struct rig *rig_new(const char *run)
 {
 	const struct vm_config c = {.requires = true, .strict = true};
@@ -126,7 +136,7 @@ static struct rig *rig_new(const char *run)
 	r->services.world = &world;
 	r->services.tasks = r->ts = tasks_new(r->vm, NULL, &world);
 	api_open(r->vm, &r->services);
-	r->ear = (struct commands_ear){on_said, on_again, r};
+	r->ear = (struct commands_ear){on_said, on_again, on_ask, r};
 	return r;
 }
 
@@ -192,6 +202,40 @@ static void check_run(void)
 		run(r, 3);
 		CHECK_STR(r->heard.data, "3 again {};");
 		CHECK_INT(r->ended, 1);
+		rig_free(r);
+	}
+	CASE ("commands_ask_waits_for_the_line") {
+		struct rig *r = rig_new("cmd.out(cmd.ask('Who? ') .. '!' ..\n"
+					" tostring(cmd.ask('Key? ', { secret = true })))");
+		begin(r, 4, "{}");
+		CHECK(!tasks_run(r->ts, INT64_MAX));
+		CHECK_STR(r->heard.data, "4 ask Who? ;");
+		CHECK_INT(r->ended, 0);
+		commands_answer(r->asked, "me");
+		commands_answer(r->asked, "twice"); /* is dropped */
+		CHECK(!tasks_run(r->ts, INT64_MAX));
+		commands_answer(r->asked, NULL);
+		CHECK(!tasks_run(r->ts, INT64_MAX));
+		CHECK_STR(r->heard.data, "4 ask Who? ;4 secret Key? ;4 o me!nil;");
+		CHECK_INT(r->ended, 1);
+		rig_free(r);
+	}
+	CASE ("commands_ask_nobody_is_nil_at_once") {
+		struct rig *r = rig_new("cmd.out(tostring(cmd.ask('Who? ')))");
+		r->alone = true;
+		run(r, 1);
+		CHECK_STR(r->heard.data, "1 ask Who? ;1 o nil;");
+		rig_free(r);
+	}
+	CASE ("commands_ask_of_a_closed_task_is_dropped") {
+		struct rig *r = rig_new("cmd.out(cmd.ask('Who? '))");
+		struct task *t = begin(r, 1, "{}");
+		CHECK(!tasks_run(r->ts, INT64_MAX));
+		task_close(t);
+		CHECK_INT(r->dropped, 1);
+		commands_answer(r->asked, "late");
+		CHECK(!tasks_run(r->ts, INT64_MAX));
+		CHECK_STR(r->heard.data, "1 ask Who? ;");
 		rig_free(r);
 	}
 	CASE ("commands_kept_out_still_speaks_under_its_own_id") {

@@ -3,6 +3,7 @@
  * out and when, and that no death at a commit loses a rotating refresh token.
  */
 #include "remote/oauth.h"
+#include "remote/oauth_device.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -747,6 +748,384 @@ static void check_death(void)
 	}
 }
 
+/* ---- signing in while it runs ---- */
+
+static const struct oauth_consent by_code = {
+	.code = "C1+", .redirect = "http://localhost:8400", .verifier = "V1"};
+
+static struct oauth_config tried(struct oauth_config c)
+{
+	c.tried = true;
+	return c;
+}
+
+/* An id token with these claims. */
+static char *id_token(const char *claims)
+{
+	struct buf b = {0};
+	buf_adds(&b, "e30.");
+	crypto_base64(&b, claims, strlen(claims), true);
+	buf_adds(&b, ".sig");
+	return buf_take(&b);
+}
+
+static void answer_consent(struct bench *b, int i, const char *token, const char *refresh)
+{
+	char *id = id_token("{\"upn\":\"ken@person.example\",\"tid\":\"T-1\",\"oid\":\"O\\n1\"}");
+	char *body = xasprintf("{\"expires_in\":\"3600\",\"access_token\":\"%s\","
+			       "\"refresh_token\":\"%s\",\"id_token\":\"%s\"}",
+			       token, refresh, id);
+	fake_answer(b->fake, i, 200, NULL, body);
+	free(body);
+	free(id);
+}
+
+static void told_has(struct oauth *o, const char *what)
+{
+	struct buf b = {0};
+	oauth_tell(o, &b);
+	if (!CHECK(strstr(b.data, what) != NULL))
+		CHECK_STR(b.data, what);
+	buf_free(&b);
+}
+
+static bool vault_has(struct bench *b, const char *name)
+{
+	struct buf v = {0};
+	struct err e;
+	bool found = false;
+	CHECK(vault_get(b->vault, name, &v, &found, &e));
+	buf_free(&v);
+	return found;
+}
+
+/* A sign-in for "pc" by a code, with tokens T1 and refresh token N1. */
+static struct oauth *signed_in(struct bench *b)
+{
+	struct got g = {0};
+	struct oauth *o = open_grant(b, tried(by_refresh(NULL)));
+	int i = b->fake->n;
+	oauth_consent(o, "A", &by_code, on_token, &g);
+	answer_consent(b, i, "T1", "N1");
+	CHECK_STR(g.token, "T1");
+	return o;
+}
+
+static void check_consent(void)
+{
+	CASE ("oauth_consent_v1_redeems_the_code_with_its_verifier") {
+		struct bench b = bench_new();
+		struct oauth *o = signed_in(&b);
+		CHECK_STR(b.fake->calls[0].body,
+			  "grant_type=authorization_code&client_id=client-2&resource=A&scope=openid"
+			  "&code=C1%2B&redirect_uri=http%3A%2F%2Flocalhost%3A8400"
+			  "&code_verifier=V1&client_secret=s3cret");
+		told_has(o, "\"who\":{\"upn\":\"ken@person.example\",\"tenant\":\"T-1\","
+			    "\"user\":\"O\\n1\"}");
+		CHECK(!vault_has(&b, "oauth/pc")); /* it is only tried */
+		struct got g = {0};
+		oauth_token(o, "B", false, on_token, &g);
+		body_has(&b, 1, "resource=B&scope=openid&refresh_token=N1&");
+		oauth_free(o);
+		bench_free(&b);
+	}
+	CASE ("oauth_consent_v2_polls_a_device_code_of_a_public_client") {
+		struct bench b = bench_new();
+		struct got g = {0};
+		struct oauth_config c = tried(by_refresh(NULL));
+		const struct oauth_consent device = {.device = "D1"};
+		c.form = OAUTH_V2;
+		c.secret = NULL;
+		struct oauth *o = open_grant(&b, c);
+		oauth_consent(o, "A/.default", &device, on_token, &g);
+		CHECK_STR(b.fake->calls[0].body,
+			  "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code"
+			  "&client_id=client-2&scope=A%2F.default%20openid%20profile%20"
+			  "offline_access&device_code=D1");
+		fake_answer(b.fake, 0, 400, NULL, REFUSAL("authorization_pending", "70016"));
+		CHECK_INT(g.e.kind, ERR_BUSY);
+		CHECK_INT(g.e.wait_ms, 0);
+		oauth_consent(o, "A/.default", &device, on_token, &g);
+		fake_answer(b.fake, 1, 400, NULL, REFUSAL("slow_down", "70016"));
+		CHECK_INT(g.e.kind, ERR_BUSY);
+		CHECK_INT(g.e.wait_ms, 5000);
+		oauth_consent(o, "A/.default", &device, on_token, &g);
+		fake_answer(b.fake, 2, 400, NULL, REFUSAL("expired_token", "70019"));
+		CHECK_INT(g.e.kind, ERR_AUTH);
+		CHECK(strstr(g.e.text, "not entered in time") != NULL);
+		oauth_consent(o, "A/.default", &device, on_token, &g);
+		answer_consent(&b, 3, "T1", "N1");
+		CHECK_STR(g.token, "T1");
+		oauth_free(o);
+		bench_free(&b);
+	}
+	CASE ("oauth_consent_without_a_refresh_token_is_no_sign_in") {
+		struct bench b = bench_new();
+		struct got g = {0};
+		struct oauth *o = open_grant(&b, tried(by_refresh(NULL)));
+		oauth_consent(o, "A", &by_code, on_token, &g);
+		answer_token(&b, 0, "T1", NULL);
+		CHECK_INT(g.e.kind, ERR_AUTH);
+		CHECK_STR(g.token, "");
+		oauth_free(o);
+		bench_free(&b);
+	}
+	CASE ("oauth_consent_that_is_refused_is_not_shown_again") {
+		struct bench b = bench_new();
+		struct got g = {0};
+		struct oauth *o = open_grant(&b, tried(by_refresh(NULL)));
+		oauth_consent(o, "A", &by_code, on_token, &g);
+		fake_answer(b.fake, 0, 400, NULL, REFUSAL("invalid_grant", "65001"));
+		CHECK(strstr(g.e.text, "AADSTS65001") != NULL);
+		CHECK(strstr(g.e.text, "mary") == NULL);
+		oauth_token(o, "A", false, on_token, &g);
+		CHECK_INT(b.fake->n, 1);
+		CHECK(strstr(g.e.text, "nobody is signed in: cosell connect pc") != NULL);
+		oauth_free(o);
+		bench_free(&b);
+	}
+	CASE ("oauth_id_token_that_is_none_tells_nobody") {
+		static const char *const bad[] = {"", "x", "x.y.z", "..", "e30.e30.e30", "a.bm8.c"};
+		for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+			struct bench b = bench_new();
+			struct got g = {0};
+			struct oauth *o = open_grant(&b, tried(by_refresh(NULL)));
+			char *body = xasprintf("{\"access_token\":\"T\",\"refresh_token\":\"R\","
+					       "\"id_token\":\"%s\"}",
+					       bad[i]);
+			oauth_consent(o, "A", &by_code, on_token, &g);
+			fake_answer(b.fake, 0, 200, NULL, body);
+			CHECK_STR(g.token, "T");
+			told_has(o, "\"certificate_ends_ms\":0");
+			free(body);
+			oauth_free(o);
+			bench_free(&b);
+		}
+	}
+}
+
+static void check_take(void)
+{
+	struct err e;
+	CASE ("oauth_take_asks_with_the_new_sign_in_at_once_and_after_a_restart") {
+		struct bench b = bench_new();
+		struct got g = {0};
+		struct oauth *o = open_grant(&b, by_refresh(NULL));
+		oauth_token(o, "A", false, on_token, &g);
+		CHECK(strstr(g.e.text, "nobody is signed in") != NULL);
+		struct oauth *from = signed_in(&b);
+		CHECK(oauth_take(o, from, &e));
+		oauth_free(from);
+		CHECK(commit(&b));
+		told_has(o, "\"signed\":true");
+		told_has(o, "ken@person.example");
+		oauth_token(o, "A", false, on_token, &g);
+		body_has(&b, 1, "refresh_token=N1&");
+		oauth_free(o);
+		o = open_grant(&b, by_refresh(NULL));
+		oauth_token(o, "A", false, on_token, &g);
+		body_has(&b, 2, "refresh_token=N1&");
+		oauth_free(o);
+		bench_free(&b);
+	}
+	CASE ("oauth_take_does_not_hear_what_was_on_its_way") {
+		struct bench b = bench_new();
+		struct got g = {0};
+		struct oauth *o = open_grant(&b, by_refresh("R0"));
+		oauth_token(o, "A", false, on_token, &g); /* call 0 */
+		struct oauth *from = open_grant(&b, tried(by_refresh("R0")));
+		struct got got = {0};
+		oauth_consent(from, "A", &by_code, on_token, &got); /* call 1 */
+		answer_consent(&b, 1, "T1", "N1");
+		CHECK(oauth_take(o, from, &e));
+		oauth_free(from);
+		CHECK_INT(fake_open(b.fake), 1); /* the old question was taken back */
+		body_has(&b, 2, "refresh_token=N1&");
+		answer_token(&b, 2, "T2", "N2");
+		CHECK_INT(g.n, 0);
+		CHECK(commit(&b));
+		CHECK_INT(g.n, 1);
+		CHECK_STR(g.token, "T2");
+		oauth_free(o);
+		bench_free(&b);
+	}
+	CASE ("oauth_take_stands_over_a_rotation_that_waits_for_its_commit") {
+		struct bench b = bench_new();
+		struct got g = {0};
+		struct oauth *o = open_grant(&b, by_refresh("R0"));
+		struct oauth *from = signed_in(&b);
+		oauth_token(o, "A", false, on_token, &g);
+		answer_token(&b, 1, "T1", "R1"); /* R1 waits for the commit */
+		CHECK(oauth_take(o, from, &e));
+		oauth_free(from);
+		CHECK(commit(&b));
+		oauth_token(o, "A", true, on_token, &g);
+		body_has(&b, 2, "refresh_token=N1&");
+		oauth_free(o);
+		bench_free(&b);
+	}
+	CASE ("oauth_take_forgets_the_tokens_of_the_sign_in_before") {
+		struct bench b = bench_new();
+		struct got g = {0};
+		struct oauth *o = open_grant(&b, by_refresh("R0"));
+		oauth_token(o, "A", false, on_token, &g);
+		answer_token(&b, 0, "T1", "R1");
+		CHECK(commit(&b));
+		struct oauth *from = signed_in(&b);
+		CHECK(oauth_take(o, from, &e));
+		oauth_free(from);
+		oauth_token(o, "A", false, on_token, &g);
+		CHECK_INT(g.n, 1);
+		body_has(&b, 2, "refresh_token=N1&");
+		oauth_free(o);
+		bench_free(&b);
+	}
+	CASE ("oauth_secret_that_comes_later_is_missed_only_when_it_is_needed") {
+		struct bench b = bench_new();
+		struct got g = {0};
+		struct oauth_config c = by_secret();
+		c.secret = NULL;
+		c.secret_later = true;
+		struct oauth *o = open_grant(&b, c);
+		told_has(o, "\"signed\":false");
+		oauth_token(o, "A", false, on_token, &g);
+		CHECK_INT(g.e.kind, ERR_AUTH);
+		CHECK(strstr(g.e.text, "not entered: cosell connect crm") != NULL);
+		c.secret = "entered";
+		struct oauth *from = open_grant(&b, tried(c));
+		CHECK(oauth_take(o, from, &e));
+		oauth_free(from);
+		oauth_token(o, "A", false, on_token, &g);
+		body_has(&b, 0, "client_secret=entered");
+		told_has(o, "\"signed\":true");
+		CHECK(oauth_forget(o, &e));
+		CHECK_INT(g.n, 2); /* who waited is told */
+		told_has(o, "\"signed\":false");
+		oauth_free(o);
+		bench_free(&b);
+	}
+	CASE ("oauth_until_its_own_sign_in_it_gives_another_ones_tokens") {
+		struct bench b = bench_new();
+		struct got g = {0};
+		struct oauth *first = open_grant(&b, by_refresh("R0"));
+		struct oauth_config c = by_refresh(NULL);
+		c.name = "hooks";
+		c.until = first;
+		struct oauth *o = open_grant(&b, c);
+		CHECK(oauth_is(o, first));
+		oauth_token(o, "A", false, on_token, &g);
+		body_has(&b, 0, "refresh_token=R0&");
+		answer_token(&b, 0, "T1", "R1");
+		CHECK(commit(&b));
+		oauth_reject(o, "A", "T1");
+		oauth_cancel(oauth_token(o, "A", false, on_token, &g));
+		body_has(&b, 1, "refresh_token=R1&");
+		struct oauth *from = signed_in(&b);
+		CHECK(oauth_take(o, from, &e));
+		oauth_free(from);
+		CHECK(!oauth_is(o, first));
+		oauth_token(o, "A", false, on_token, &g);
+		body_has(&b, 3, "refresh_token=N1&");
+		CHECK(oauth_forget(o, &e));
+		CHECK(oauth_is(o, first));
+		CHECK(!vault_has(&b, "oauth/hooks"));
+		oauth_free(o);
+		oauth_free(first);
+		bench_free(&b);
+	}
+	CASE ("oauth_row_of_the_first_version_is_read") {
+		struct bench b = bench_new();
+		struct got g = {0};
+		static const char row[] = "1\nhash\nR7\nR6\n";
+		CHECK(vault_set(b.vault, "oauth/pc", row, strlen(row), &e));
+		struct oauth *o = open_grant(&b, by_refresh(NULL));
+		told_has(o, "\"used_ms\":0");
+		oauth_token(o, "A", false, on_token, &g);
+		body_has(&b, 0, "refresh_token=R7&");
+		answer_token(&b, 0, "T1", "R8");
+		CHECK(commit(&b));
+		told_has(o, "\"used_ms\":1940000000000");
+		oauth_free(o);
+		bench_free(&b);
+	}
+}
+
+/* ---- a device code ---- */
+
+struct device_got {
+	int n;
+	char text[200];
+	struct err e;
+};
+
+static void on_device(void *arg, const struct oauth_device *d, const struct err *e)
+{
+	struct device_got *g = arg;
+	g->n++;
+	g->e = d ? (struct err){0} : *e;
+	if (d)
+		snprintf(g->text, sizeof(g->text), "%s %s %s %d %d", d->code, d->user_code, d->url,
+			 (int)d->every_ms, (int)d->life_ms);
+}
+
+static void device_answers(int status, const char *body, const char *text, const char *error)
+{
+	struct bench b = bench_new();
+	struct device_got g = {0};
+	struct err e;
+	struct oauth *o = open_grant(&b, tried(by_refresh(NULL)));
+	CHECK(oauth_device_ask(&b.env, o, "A", on_device, &g, &e) != NULL);
+	CHECK_STR(b.fake->calls[0].url, "https://login.example/devicecode");
+	CHECK_STR(b.fake->calls[0].body, "client_id=client-2&resource=A&scope=openid");
+	fake_answer(b.fake, 0, status, NULL, body);
+	CHECK_INT(g.n, 1);
+	CHECK_STR(g.text, text);
+	CHECK(strstr(g.e.text, error) != NULL);
+	oauth_free(o);
+	bench_free(&b);
+}
+
+static void check_device(void)
+{
+	CASE ("oauth_device_tells_what_to_enter_where") {
+		device_answers(200,
+			       "{\"device_code\":\"D\",\"user_code\":\"BCD\",\"verification_url\":"
+			       "\"https://x\",\"interval\":\"7\",\"expires_in\":\"60\"}",
+			       "D BCD https://x 7000 60000", "");
+		device_answers(200,
+			       "{\"device_code\":\"D\",\"user_code\":\"BCD\",\"verification_uri\":"
+			       "\"https://x\",\"interval\":-1,\"expires_in\":99999}",
+			       "D BCD https://x 5000 3600000", "");
+	}
+	CASE ("oauth_device_what_cannot_be_shown_or_read_is_net") {
+		device_answers(200, "<html>", "", "cannot be read");
+		device_answers(200, "{\"device_code\":\"D\",\"user_code\":\"BCD\"}", "",
+			       "cannot be read");
+		device_answers(200,
+			       "{\"device_code\":\"D\",\"user_code\":\"B\\u001b[2J\","
+			       "\"verification_uri\":\"https://x\"}",
+			       "", "cannot be read");
+		device_answers(503, "", "", "answered 503");
+	}
+	CASE ("oauth_device_refused_says_what_to_do") {
+		device_answers(400, REFUSAL("invalid_request", "90002"), "",
+			       "the tenant is not known: check the token URL");
+		device_answers(400, REFUSAL("unauthorized_client", "7000112"), "",
+			       "allow public client flows");
+	}
+	CASE ("oauth_device_cancelled_is_not_told") {
+		struct bench b = bench_new();
+		struct device_got g = {0};
+		struct err e;
+		struct oauth *o = open_grant(&b, tried(by_refresh(NULL)));
+		oauth_device_cancel(oauth_device_ask(&b.env, o, "A", on_device, &g, &e));
+		CHECK_INT(fake_open(b.fake), 0);
+		CHECK_INT(g.n, 0);
+		oauth_free(o);
+		bench_free(&b);
+	}
+}
+
 void check_oauth(void)
 {
 	check_forms();
@@ -755,4 +1134,7 @@ void check_oauth(void)
 	check_failures();
 	check_rotation();
 	check_death();
+	check_consent();
+	check_take();
+	check_device();
 }
