@@ -148,9 +148,12 @@ local function reads_for(logical)
   return reads
 end
 
-local function read(logical)
-  local doing = "read the definition of " .. logical
-  local done, answers = call.batch(doing, {}, reads_for(logical), true)
+local function read(logical, strong)
+  local doing, reads = "read the definition of " .. logical, reads_for(logical)
+  for _, one in ipairs(strong and reads or {}) do
+    one.headers = call.headers(nil, { ["Consistency"] = "Strong" })
+  end
+  local done, answers = call.batch(doing, {}, reads, true)
   if not done then return nil, answers end
   for _, answer in ipairs(answers) do
     if answer.err then return nil, answer.err end
@@ -179,9 +182,10 @@ end
 --- The definition of a table as it is now, kept for this start and the next; what was known of it
 --- stays if that fails.  (suspends)
 ---@param logical string
+---@param strong boolean|nil  past the caches of the service: what was defined just now as well
 ---@return table|nil meta, table|nil err  kind absent: there is no such table
-function M.table_anew(logical)
-  local meta, err = read(logical)
+function M.table_anew(logical, strong)
+  local meta, err = read(logical, strong)
   if not meta then return nil, err end
   local kept = { at = host.now_ms(), shape = SHAPE, meta = meta }
   tables[logical], sets[logical] = kept, meta.set

@@ -18,6 +18,8 @@ serves until Ctrl-C or `cosell sim stop`:
                         of the form that `cosell sim seed office` prints
   --deals N [--linked]  or so many, made up; linked: in the CRM too
             [--portal URL]
+  --bare                the CRM of somebody who never had the original connector:
+                        none of its tables and columns, no deals
   --state FILE          keeps all rows between runs; else they go with it
   --write-profile DIR   makes a folder with which `cosell run DIR` works at once
   --ports T,P,C[,H]     sign-in, Partner Center, CRM; the host, for the profile
@@ -60,7 +62,7 @@ local MOST_SHOWN, MOST_TRACED = 200, 20
 local OPTIONS = { ports = "value", deals = "value", linked = true, portal = "value",
   organization = "value", socket = "value", ["profile-env"] = "value", seed = "value",
   state = "value", ["write-profile"] = "value", json = true, follow = true, ids = true,
-  most = "value" }
+  most = "value", bare = true }
 
 --- Where the practice environment listens for words unless told otherwise.
 function M.socket() return (host.file.getenv("TMPDIR") or "/tmp") .. "/cosell-sim.sock" end
@@ -184,7 +186,7 @@ end
 local function read_options(cmd, options)
   local ports = options.ports or host.file.getenv("COSELL_SIM_PORTS") or PORTS
   local out = { ports = ports_of(ports), linked = options.linked, portal = options.portal,
-    seed = options.seed,
+    seed = options.seed, bare = options.bare,
     say = function(text) cmd.out("practice environment: " .. text) end }
   if not out.ports then
     return nil, "--ports wants three numbers, as in 8101,8102,8103, or four"
@@ -194,6 +196,9 @@ local function read_options(cmd, options)
     if not out.deals or out.deals < 1 or out.deals > MOST_DEALS then
       return nil, "--deals wants a number from 1 to " .. MOST_DEALS
     end
+  end
+  if out.bare and (out.deals or out.seed) then
+    return nil, "--bare has no deals: neither --deals nor --seed"
   end
   if out.deals and out.seed then return nil, "--deals and --seed: one of both" end
   if options.organization then

@@ -239,7 +239,8 @@ end
 
 --- The service. env: see the module's callers; handle answers status, headers, body (nil:
 --- connection dropped); act does what a person does and answers a table or nil, err; seed makes the
---- first rows once; work is a unit of work of the application user, to be committed by the caller.
+--- first rows once, and says whether it did; work is a unit of work of the application user, to be
+--- committed by the caller.
 function M.new(env)
   local function work() return store.work(person(env, seed.APPLICATION_USER, false)) end
   store.open()
@@ -254,9 +255,11 @@ function M.new(env)
       store.open()
       define.open()
       local first = work()
-      if seed.run(first, organization) then first:commit() end
+      local new = seed.run(first, organization)
+      if new then first:commit() end
       local second = work()
       if platform.seed(second) then second:commit() end
+      return new
     end,
   }
 end

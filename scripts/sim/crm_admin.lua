@@ -48,6 +48,13 @@ local function original_flows(tools, work, args)
   return { on = args.on == nil or tools.boolean(args.on) }
 end
 
+local function remove_connector(_, work)
+  local now, list = work.who.now, define.connector_tables(schema)
+  platform.without_connector(work, list)
+  work:defer(function() define.change(now, { op = "bare" }) end)
+  return { tables = #list }
+end
+
 local function join_team(tools, work, args)
   local t = schema.tables.team
   local id = tools.row_id(work, t, args.team)
@@ -135,6 +142,8 @@ return {
     help = "a table's definition changes, so that its delta links expire: table= [column= max=]" },
   ["original-flows"] = { run = original_flows,
     help = "the flows of the connector that this program replaces are turned on or off: [on=no]" },
+  ["remove-connector"] = { run = remove_connector, help = "the CRM is as if the original connector "
+    .. "had never been installed: its tables, columns, flows, solution and publisher are gone" },
   ["join-team"] = { run = join_team, help = "a user joins a team: team= user=" },
   ["tracking"] = { run = tracking, help = "change tracking of a table: table= on=yes|no" },
   ["take-privilege"] = { run = take_privilege,

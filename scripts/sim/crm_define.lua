@@ -23,6 +23,15 @@ local function custom(columns)
   return columns
 end
 
+--- The tables of the original connector that there are.
+function M.connector_tables(world)
+  local out = {}
+  for logical in pairs(world.tables) do
+    if logical:find("^msft_") then out[#out + 1] = logical end
+  end
+  return out
+end
+
 -- ---- What each kind of change does to a world ----
 
 local APPLY = {}
@@ -152,6 +161,19 @@ local function publish(thing)
   thing.waiting = nil
 end
 
+-- What the original connector brought goes, as if it had never been installed.
+function APPLY.bare(world)
+  local function of_connector(name) return name:find("^msft_") ~= nil end
+  for _, logical in ipairs(M.connector_tables(world)) do
+    APPLY["table-"](world, { name = logical })
+  end
+  for logical, t in pairs(world.tables) do
+    for name in pairs(t.columns) do
+      if of_connector(name) then APPLY["column-"](world, { table = logical, name = name }) end
+    end
+  end
+end
+
 function APPLY.publish(world, e)
   for logical, t in pairs(world.tables) do
     if e.all or e.tables[logical] then
@@ -200,9 +222,23 @@ end
 
 local REDEFINES = { column = true, ["column+"] = true, ["column-"] = true, ["table+"] = true }
 
+-- Takes the rows and values of all that the original connector brought away with it.
+local function forget_connector()
+  for _, logical in ipairs(M.connector_tables(schema)) do forget_rows(schema.tables[logical]) end
+  for _, t in pairs(schema.tables) do
+    local reads = {}
+    for name, c in pairs(t.columns) do
+      if name:find("^msft_") then table.move({ c.read, "_" .. name .. "_type" }, 1, 2, #reads + 1,
+        reads) end
+    end
+    if #reads > 0 then forget_values(t, reads) end
+  end
+end
+
 --- Appends a change and makes it so. now: milliseconds.
 function M.change(now, e)
   local gone = e.op == "table-" and schema.tables[e.name]
+  if e.op == "bare" then forget_connector() end
   local dropped = e.op == "column-" and schema.tables[e.table].columns[e.name]
   e.at, last = now, last + 1
   host.docs.put(LOG, string.format("%012d", last), e)

@@ -269,6 +269,7 @@ function M.common(body, c)
   c.label = M.label(need(body, "DisplayName"))
   c.description = some(body, "Description") and M.label(body.Description) or nil
   c.required = one_of(body, "RequiredLevel", LEVELS, "None")
+  c.secured = some(body, "IsSecured", "boolean") or nil
   return c
 end
 
@@ -294,7 +295,8 @@ function M.changed(body, c)
   end
   check_type(body, c.type)
   M.members(body, items.attribute(schema, { logical = "" }, c))
-  local out = { required = one_of(body, "RequiredLevel", LEVELS, c.required or "None") }
+  local out = { required = one_of(body, "RequiredLevel", LEVELS, c.required or "None"),
+    secured = some(body, "IsSecured", "boolean") }
   local make = not c.options and not c.targets and not c.base_of and SPEC[c.type]
   local new = make and make(body) or {}
   for _, name in ipairs({ "max", "min", "format", "precision", "precision_source", "behavior",

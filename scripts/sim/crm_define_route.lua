@@ -9,6 +9,7 @@ local meta = require("sim.crm_meta")
 local platform = require("sim.crm_platform")
 local schema = require("sim.crm_schema")
 local relations = require("sim.crm_define_relations")
+local security = require("sim.crm_security")
 local solution = require("sim.crm_solution")
 local tools = require("sim.crm_define_tools")
 
@@ -83,6 +84,7 @@ local function drop_column(rq, item)
       key or t.logical)
   end
   change(rq, { op = "column-", table = t.logical, name = c.logical })
+  security.clear(rq.work, t.logical, c.logical)
   solution.remove(rq, item.base.MetadataId)
   return nothing
 end
@@ -152,7 +154,7 @@ local function post_table(rq, body)
     change(rq, { op = "column", table = name, name = need(other, "SchemaName", "string"):lower(),
       spec = body_of.column(other, body_of.publisher(rq.work, other.SchemaName)) })
   end
-  platform.furnish(rq.work, name, body_of.text(spec.plural))
+  platform.furnish(rq.work, name, body_of.text(spec.plural), spec.name)
   return made(rq, "table", items.table_id(name), "EntityDefinitions")
 end
 
@@ -182,6 +184,8 @@ local function put_table(rq, item, body)
   return nothing
 end
 
+local function relation_id(name) return schema.definition_id("relation:" .. tostring(name)) end
+
 local function drop_table(rq, item)
   may(rq, "Delete", "Entity")
   local t = item.table
@@ -193,6 +197,13 @@ local function drop_table(rq, item)
   solution.remove(rq, item.all.MetadataId)
   for _, name in ipairs(t.order) do
     solution.remove(rq, items.column_id(t.logical, name))
+  end
+  for _, l in ipairs(t.links) do solution.remove(rq, relation_id(l.schema)) end
+  for _, l in pairs(t.many) do
+    if l.column then -- the look-up that led here goes too
+      solution.remove(rq, items.column_id(l.table, l.column))
+      solution.remove(rq, relation_id(l.schema))
+    end
   end
   platform.clear(rq.work, t.logical)
   return nothing
@@ -212,6 +223,7 @@ local function key_columns(t, body)
   for _, name in ipairs(list) do
     local c = t.columns[name]
     if not c then refuse(400, "0x80041103", "'%s' has no column '%s'.", t.logical, name) end
+    if c.secured then bad("The column '%s' is secured and cannot be in a key.", name) end
     if not KEYABLE[c.type] then bad("A column of the type %s cannot be in a key.", c.type) end
     bytes = bytes + (c.type == "String" and c.max * 2 or 16)
   end

@@ -3,6 +3,7 @@
 -- rules of these tables. Everything invented but for names that the service itself gives.
 local rows = require("sim.crm_rows")
 local schema = require("sim.crm_schema")
+local security = require("sim.crm_security")
 local store = require("sim.crm_store")
 
 local M = {}
@@ -24,11 +25,11 @@ end
 
 -- ---- What each table has ----
 
-local function form_xml(logical)
+local function form_xml(logical, column)
   return '<form><tabs><tab name="general" id="{' .. id_of("tab:" .. logical) .. '}"><columns>'
     .. '<column width="100%"><sections><section name="main" id="{' .. id_of("section:" .. logical)
     .. '}"><rows><row><cell id="{' .. id_of("cell:" .. logical) .. '}"><control id="name" classid='
-    .. '"{4273EDBD-AC1D-40d3-9FB2-095C621B552D}" datafieldname="' .. schema.tables[logical].name
+    .. '"{4273EDBD-AC1D-40d3-9FB2-095C621B552D}" datafieldname="' .. column
     .. '" /></cell></row></rows></section></sections></column></columns></tab></tabs></form>'
 end
 
@@ -41,16 +42,19 @@ local function put_new(work, kind, id, given)
   if not work:get(schema.tables[kind], id) then put(work, kind, id, given) end
 end
 
---- Gives a table its messages for web hooks, a main form and a view.
-function M.furnish(work, logical, plural)
+--- Gives a table its messages for web hooks, a main form and a view. column: its first one, if it
+--- is only being made.
+function M.furnish(work, logical, plural, column)
   for _, name in ipairs(MESSAGES) do
     put_new(work, "sdkmessagefilter", id_of("filter:" .. name .. ":" .. logical),
       { name = name .. " of " .. logical, primaryobjecttypecode = logical,
         sdkmessageid = to("sdkmessage", id_of("message:" .. name)) })
   end
   local t = schema.tables[logical]
+  column = column or t and t.name
   put_new(work, "systemform", id_of("form:" .. logical), { name = "Information", type = 2,
-    objecttypecode = logical, formxml = t and form_xml(logical) or "<form><tabs /></form>" })
+    objecttypecode = logical, formxml = column and form_xml(logical, column)
+      or "<form><tabs /></form>" })
   put_new(work, "savedquery", id_of("view:" .. logical), { querytype = 0,
     name = "Active " .. plural, returnedtypecode = logical, isdefault = true,
     fetchxml = fetch_xml(logical, t and t.id or logical .. "id") })
@@ -100,6 +104,14 @@ function M.switch_flows(work, on)
   for i = 1, #FLOWS do
     rows.update(work, schema.tables.workflow, flow_id(i), { statecode = on and 1 or 0 })
   end
+end
+
+--- Takes the connector away with all it brought: its flows, its solution, its publisher.
+function M.without_connector(work, logicals)
+  for _, logical in ipairs(logicals) do M.clear(work, logical) end
+  for i = 1, #FLOWS do work:drop(schema.tables.workflow, flow_id(i)) end
+  work:drop(schema.tables.solution, id_of("solution:connector"))
+  work:drop(schema.tables.publisher, id_of("publisher:vendor"))
 end
 
 -- ---- The first rows ----
@@ -187,15 +199,34 @@ function BEFORE.environmentvariablevalue(work, t, row)
   end
 end
 
+-- Whether every element of a form is closed, in order.
+local function well_formed(xml)
+  local open = {}
+  for close, name, empty in xml:gmatch("<(/?)([%a][%w]*)[^<>]-(/?)>") do
+    if close == "/" then
+      if table.remove(open) ~= name then return false end
+    elseif empty ~= "/" then
+      open[#open + 1] = name
+    end
+  end
+  return #open == 0
+end
+
 -- A changed form is seen when its table is published.
 function BEFORE.systemform(work, _, row, old)
   if not old or row.formxml == old.formxml or work.publishing then return end
-  if not (row.formxml or ""):find("^%s*<form[%s>/]") then
+  local xml = row.formxml or ""
+  if not xml:find("^%s*<form[%s>/]") or not well_formed(xml) then
     refuse(400, "0x80040203", "The formxml is not a form.")
   end
   if work.who.switch("forms_wait_for_publish") then
     row.waiting, row.formxml = row.formxml, old.formxml
   end
+end
+
+-- An import brings the column with it, later in the same work.
+function BEFORE.fieldpermission(work, _, row, old)
+  if not old and not work.importing then security.check_permission(row) end
 end
 
 function BEFORE.workflow(work, t, row, old)
@@ -227,8 +258,15 @@ local function choices(t)
   end
 end
 
+-- What is gone is in no solution any more.
+local function out_of_solutions(work, id)
+  local t = schema.tables.solutioncomponent
+  for _, c in ipairs(work:find(t, "objectid", id)) do work:drop(t, c[t.id]) end
+end
+
 store.watchers[1] = function(work)
   for t, id, row in work:changes() do
+    if not row and t.component then out_of_solutions(work, id) end
     local before = row and BEFORE[t.logical]
     if before then before(work, t, row, store.stored(t, id)) end
     if row and t.custom_choices == nil then t.custom_choices = choices(t) or false end

@@ -2,6 +2,7 @@
 -- paging, $expand, annotations. Never writes.
 local schema = require("sim.crm_schema")
 local values = require("sim.crm_values")
+local security = require("sim.crm_security")
 local store = require("sim.crm_store")
 local filter = require("sim.crm_filter")
 local scope = require("sim.crm_scope")
@@ -64,6 +65,7 @@ function M.show(rq, record, columns)
   for _, c in ipairs(columns) do
     local v = record.body[c.read]
     if c.type == "BigInt" then v = store.version(record.tag) end
+    if c.secured and not security.may(rq.work, c, "canread") then v = nil end
     out[c.read] = c.targets and (v or json.null) or values.show(c, v)
     if rq.prefer.asked and v ~= nil then annotate(rq, c, record.body, v, out) end
   end

@@ -8,6 +8,7 @@ local logic = require("sim.crm_logic")
 local dates = require("sim.dates")
 local keys = require("sim.crm_keys")
 local deep = require("sim.crm_deep")
+local security = require("sim.crm_security")
 
 local M = {}
 local refuse = schema.refuse
@@ -272,6 +273,7 @@ end
 function M.create(work, t, given, options)
   options = options or {}
   check_refusal(work, t, given)
+  security.check(work, t, given, "cancreate")
   local id = options.id or (given[t.id] ~= json.null and given[t.id]) or work.who.uuid()
   if work:get(t, id) then
     refuse(412, "0x80040237", "A record with matching key values already exists.")
@@ -292,6 +294,7 @@ function M.update(work, t, id, given, options)
   local row, tag = work:get(t, id)
   if not row then absent(t, id) end
   M.check_tag(options.tag, tag)
+  security.check(work, t, given, "canupdate")
   local old = work:get(t, id)
   for name, v in pairs(given) do set(t, row, name, v) end
   return finish(work, t, row, given, old, options)

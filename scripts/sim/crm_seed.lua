@@ -29,6 +29,8 @@ local ROWS = {
     address1_telephone1 = "+81 3 5555 0101", mobilephone = "+81 90 5555 0101",
     businessunitid = UNIT } },
   { "team", M.TEAM, { name = "Cloud Sales", businessunitid = UNIT } },
+  -- of a business unit, with its name: whoever is in the one is in the other
+  { "team", fixed(6), { name = "Aoba Cloud Partners", businessunitid = UNIT, isdefault = true } },
   { "transactioncurrency", M.USD, { isocurrencycode = "USD", currencyname = "US Dollar",
     currencysymbol = "$", currencyprecision = 2, exchangerate = "1.000000000000" } },
   { "transactioncurrency", M.JPY, { isocurrencycode = "JPY", currencyname = "Japanese Yen",

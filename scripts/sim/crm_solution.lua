@@ -97,7 +97,7 @@ end
 
 local COLUMN = { "type", "schema", "label", "description", "required", "max", "min", "format",
   "precision", "precision_source", "behavior", "day", "default", "labels", "label_lists", "global",
-  "targets" }
+  "targets", "secured" }
 
 local function column_spec(c)
   local out = {}
@@ -343,6 +343,8 @@ function M.import(work, bytes, job, platform, upgrade)
   rows.need(work, "Import", { schema = "Customization", logical = "customization" })
   local inside = read(bytes)
   local found = solution_of(work, inside)
+  work.importing = true
+  work.publishing = inside.solution.managed -- an unmanaged one waits for it, as any change does
   defer_changes(work, inside, platform)
   for _, c in ipairs(inside.components) do put(work, found, c.type, c.id) end
   if upgrade then drop_missing(work, found, inside, platform) end

@@ -151,7 +151,7 @@ M.tables = {
   team = { set = "teams", display = "Team", name = "name", ownership = "Business",
     index = { "name" },
     columns = columns(history("team"), { name = text(160), description = memo(TEXT),
-      teamtype = pick({ 0, "Owner", 1, "Access" }, { default = 0 }),
+      teamtype = pick({ 0, "Owner", 1, "Access" }, { default = 0 }), isdefault = fixed(flag()),
       businessunitid = link("businessunit", "businessunitid", "business_unit_teams") }) },
 
   businessunit = { set = "businessunits", display = "Business Unit", name = "name",

@@ -11,8 +11,11 @@ local history, owned, columns, moment = C.history, C.owned, C.columns, C.moment
 
 local COMPONENTS = { 1, "Entity", 2, "Attribute", 9, "Option Set", 10, "Entity Relationship",
   14, "Entity Key", 26, "View", 29, "Process", 60, "System Form", 61, "Web Resource",
+  70, "Field Security Profile", 71, "Field Permission",
   92, "SDK Message Processing Step", 95, "Service Endpoint",
   380, "Environment Variable Definition", 381, "Environment Variable Value" }
+
+local ALLOWED = { 0, "Not Allowed", 4, "Allowed" }
 
 M.tables = {
   publisher = { set = "publishers", display = "Publisher", name = "friendlyname",
@@ -86,6 +89,23 @@ M.tables = {
         environmentvariabledefinitionid = link("environmentvariabledefinition",
           "EnvironmentVariableDefinitionId",
           "environmentvariabledefinition_environmentvariablevalue", { delete = "Cascade" }) }) },
+
+  fieldsecurityprofile = { set = "fieldsecurityprofiles", display = "Field Security Profile",
+    name = "name", schema = "FieldSecurityProfile", ownership = "Organization", component = 70,
+    index = { "name" },
+    columns = columns(history("fieldsecurityprofile"), { name = text(100),
+      description = memo(2000), ismanaged = fixed(flag()) }) },
+
+  fieldpermission = { set = "fieldpermissions", display = "Field Permission", component = 71,
+    name = "attributelogicalname", schema = "FieldPermission", ownership = "Organization",
+    index = { "attributelogicalname", "fieldsecurityprofileid" },
+    columns = columns(history("fieldpermission"), {
+      attributelogicalname = text(50, { update = false }), entityname = text(50,
+        { update = false }), ismanaged = fixed(flag()),
+      canread = pick(ALLOWED, { default = 0 }), cancreate = pick(ALLOWED, { default = 0 }),
+      canupdate = pick(ALLOWED, { default = 0 }),
+      fieldsecurityprofileid = link("fieldsecurityprofile", "fieldsecurityprofileid",
+        "lk_fieldpermission_fieldsecurityprofileid", { delete = "Cascade" }) }) },
 
   sdkmessage = { set = "sdkmessages", display = "Sdk Message", name = "name", schema = "SdkMessage",
     ownership = "Organization", locked = true, index = { "name" },

@@ -12,6 +12,12 @@ local LIST = {
   { schema = "teammembership_association", intersect = "teammembership", table1 = "team",
     nav1 = "teammembership_association", table2 = "systemuser",
     nav2 = "teammembership_association" },
+  { schema = "systemuserprofiles_association", intersect = "systemuserprofiles",
+    table1 = "systemuser", nav1 = "systemuserprofiles_association", table2 = "fieldsecurityprofile",
+    nav2 = "systemuserprofiles_association" },
+  { schema = "teamprofiles_association", intersect = "teamprofiles", table1 = "team",
+    nav1 = "teamprofiles_association", table2 = "fieldsecurityprofile",
+    nav2 = "teamprofiles_association" },
 }
 
 local function half(pair, target, column)

@@ -141,8 +141,10 @@ end
 
 --- Serves all three on 127.0.0.1.
 ---@param options { ports: integer[], deals: integer|nil, linked: boolean|nil, portal: string|nil,
----                 say: nil|fun(text: string), organization: string|nil, seed: string|nil }
----                 see bulk.lua; seed: a name or file, see seed.lua; a fourth port is the host's
+---                 say: nil|fun(text: string), organization: string|nil, seed: string|nil,
+---                 bare: boolean|nil }
+---                 see bulk.lua; seed: a name or file, see seed.lua; a fourth port is the host's;
+---                 bare: a new CRM is without the original connector
 ---@return table|nil server, table|nil err
 function M.start(options)
   local self = setmetatable({ listeners = {}, running = true, writes = 0, requests = 0,
@@ -163,7 +165,8 @@ function M.start(options)
       return nil, err
     end
   end
-  self.crm.seed(options.organization)
+  local new = self.crm.seed(options.organization)
+  if options.bare and new then self.crm.act("remove-connector", {}) end
   local ok, err = fill(self, options)
   if not ok then
     self:close()

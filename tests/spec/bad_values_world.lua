@@ -1,6 +1,7 @@
 -- A deal that both sides know, as the services show it, and what this CRM is like: what
 -- bad_values_spec.lua spoils.  All invented; it must never keep what was spoilt.
 local facts = require "facts"
+local fields = require "fields"
 local dynamics = require "dynamics"
 
 local M = {}
@@ -138,7 +139,7 @@ local function text_columns()
 end
 
 local columns = {}
-for role, column in pairs(facts.columns) do
+for role, column in pairs(fields.columns) do
   columns[role] = column or nil
 end
 columns.campaign = "new_campaign"

@@ -56,6 +56,9 @@ return function(t)
       "versionnumber", "xcs_name", "xcs_solutionlinkid" }) do
       t.ok(names:find("," .. name .. ",", 1, true), name)
     end
+    local _, shown = ask("GET", "systemforms?$select=formxml&$filter=objecttypecode%20eq%20"
+      .. "'xcs_solutionlink'")
+    t.ok(shown.value[1].formxml:find('datafieldname="xcs_name"', 1, true), "it has a form")
     local row = kit.make("xcs_solutionlinks", { xcs_name = "First" })
     t.eq({ row.statecode, row.xcs_name, #row._ownerid_value }, { 0, "First", 36 })
     t.eq(ask("GET", "xcs_solutionlinks?$filter=xcs_name%20eq%20'first'", nil,
@@ -435,6 +438,13 @@ return function(t)
     t.eq(kinds(), "1,2,2,2,10,14")
     t.eq(ask("DELETE", LINKS .. "/Attributes(LogicalName='xcs_loose')"), 204)
     t.eq(kinds(), "1,2,2,10,14")
+    good(ask("POST", "EntityDefinitions", new_table("xcs_Area"), IN))
+    good(ask("POST", "RelationshipDefinitions", lookup({ SchemaName = "xcs_area_lead",
+      ReferencedEntity = "xcs_area", ReferencedAttribute = "xcs_areaid", ReferencingEntity = "lead",
+      Lookup = D.column("Lookup", "xcs_Area") }), IN))
+    t.eq(kinds(), "1,1,2,2,2,10,10,14")
+    t.eq(ask("DELETE", "EntityDefinitions(LogicalName='xcs_area')"), 204)
+    t.eq(kinds(), "1,2,2,10,14", "what led there went with it")
     t.eq(ask("POST", "solutioncomponents", {}), 405, "nobody writes them by hand")
     refused(400, "0x80044366", "POST", "publishers", { uniquename = "p", friendlyname = "p",
       customizationprefix = "mscrm", customizationoptionvalueprefix = 10001 })

@@ -72,6 +72,10 @@ return function(t)
     patch("c")
     t.eq(form().formxml, "<form>c</form>", "the switch")
     refused(400, "0x80040203", "PATCH", path, { formxml = "no form" })
+    for _, torn in ipairs({ "<form><tab></form>", "<form><tab /></tab></form>", "<form><a></b>"
+      .. "</form>", "<form>" }) do
+      refused(400, "0x80040203", "PATCH", path, { formxml = torn })
+    end
     refused(400, "0x80041102", "POST", "PublishXml", publish("nothing"))
     refused(400, "0x80040203", "POST", "PublishXml", { ParameterXml = "<other />" })
     refused(400, "0x80040203", "POST", "PublishXml", {})
@@ -186,6 +190,42 @@ return function(t)
     t.eq(#inside(), 0)
   end)
 
+  case("10.30 a managed form is seen at once, an unmanaged one when it is published", function()
+    local one = form()
+    local changed = one.formxml:gsub("</rows>", "<row /></rows>")
+    ask("PATCH", "systemforms(" .. one.formid .. ")", { formxml = changed }, IN)
+    ask("POST", "PublishAllXml")
+    for managed, seen in pairs({ [true] = changed, [false] = one.formxml }) do
+      local file = exported(managed)
+      act("backup", { name = "with" })
+      kit.fresh()
+      t.eq(ask("POST", "ImportSolution", import(file)), 204)
+      t.eq(form().formxml, seen, tostring(managed))
+      ask("POST", "PublishAllXml")
+      t.eq(form().formxml, changed)
+      act("restore-backup", { name = "with" })
+    end
+  end)
+
+  case("10.30 a CRM without the original connector has none of what it brings", function()
+    act("remove-connector")
+    for _, path in ipairs({ "EntityDefinitions", "EntityDefinitions(LogicalName='opportunity')/"
+      .. "Attributes", "EntityDefinitions(LogicalName='lead')/Attributes" }) do
+      local _, list = ask("GET", path .. "?$select=LogicalName")
+      t.ok(not kit.names(list, "LogicalName"):find("msft_", 1, true), path)
+    end
+    for _, set in ipairs({ "workflows?$filter=category%20eq%205", "publishers?$filter="
+      .. "customizationprefix%20eq%20'msft'", "systemforms?$filter=startswith(objecttypecode,"
+      .. "'msft_')", "solutions?$filter=startswith(uniquename,'MicrosoftPartnerCenter')" }) do
+      local _, list = ask("GET", set)
+      t.eq(#list.value, 0, set)
+    end
+    t.eq(kit.deal({ name = "D" }).name, "D")
+    kit.restart()
+    t.eq(ask("GET", "EntityDefinitions(LogicalName='msft_microsoftsolution')"), 404, "for good")
+    refused(400, "0x80044366", "POST", "EntityDefinitions", D.new_table("msft_MicrosoftSolution"))
+  end)
+
   case("10.30 an upgrade takes away what the new version lacks", function()
     provision()
     local first = exported(true)
@@ -218,6 +258,56 @@ return function(t)
       .. name .. "'")
     return answer.Value
   end
+
+  case("10.30 a secured column is read and written by those whose profile says so", function()
+    good(ask("POST", "EntityDefinitions", D.new_table("xcs_SolutionLink"), IN))
+    good(ask("POST", LINKS .. "/Attributes", D.column("String", "xcs_Code", { MaxLength = 40 }),
+      IN))
+    local before = make("xcs_solutionlinks", { xcs_code = "c" })
+    local at = "xcs_solutionlinks(" .. before.xcs_solutionlinkid .. ")"
+    local profile = make("fieldsecurityprofiles", { name = "Those who may" })
+    local path = "fieldsecurityprofiles(" .. profile.fieldsecurityprofileid .. ")"
+    local function permit(body)
+      body.entityname, body.attributelogicalname = "xcs_solutionlink", "xcs_code"
+      body["fieldsecurityprofileid@odata.bind"] = "/" .. path
+      return ask("POST", "fieldpermissions", body)
+    end
+    t.eq(permit { canread = 4 }, 400, "it is not secured yet")
+    local column = LINKS .. "/Attributes(LogicalName='xcs_code')/Microsoft.Dynamics.CRM."
+      .. "StringAttributeMetadata"
+    local _, whole = ask("GET", column)
+    whole.IsSecured = true
+    t.eq(ask("PUT", column, whole), 204)
+    local _, list = ask("GET", LINKS .. "/Attributes?$select=LogicalName&$filter=IsSecured%20eq"
+      .. "%20true")
+    t.eq(kit.names(list, "LogicalName"), "xcs_code")
+    local function seen()
+      local _, row = ask("GET", at .. "?$select=xcs_code")
+      return row.xcs_code
+    end
+    t.eq(seen(), json.null)
+    refused(403, "0x8004F507", "PATCH", at, { xcs_code = "d" })
+    refused(403, "0x8004F502", "POST", "xcs_solutionlinks", { xcs_code = "d" })
+    t.eq(ask("PATCH", at, { xcs_name = "of others" }), 204)
+    t.eq(permit { canread = 4 }, 204)
+    t.eq(seen(), json.null, "nobody is in it")
+    local _, teams = ask("GET", "teams?$select=teamid&$filter=isdefault%20eq%20true")
+    t.eq(ask("POST", path .. "/teamprofiles_association/$ref",
+      { ["@odata.id"] = kit.BASE .. "teams(" .. teams.value[1].teamid .. ")" }), 204)
+    t.eq(seen(), "c")
+    refused(403, "0x8004F507", "PATCH", at, { xcs_code = "d" })
+    t.eq(permit { cancreate = 4, canupdate = 4 }, 204)
+    t.eq(ask("PATCH", at, { xcs_code = "d" }), 204)
+    t.eq({ seen(), (ask("POST", "xcs_solutionlinks", { xcs_code = "e" })) }, { "d", 204 })
+    refused(400, "0x80040203", "POST", LINKS .. "/Keys", { SchemaName = "xcs_K",
+      DisplayName = D.label("k"), KeyAttributes = json.array({ "xcs_code" }) })
+    t.eq(ask("POST", path .. "/systemuserprofiles_association/$ref",
+      { ["@odata.id"] = kit.BASE .. "systemusers(" .. CONNECTOR .. ")" }), 204)
+    t.eq(ask("DELETE", path), 204)
+    t.eq(seen(), json.null)
+    _, list = ask("GET", "fieldpermissions")
+    t.eq(#list.value, 0)
+  end)
 
   case("10.30 an environment variable: the current value, else the default", function()
     local one = make("environmentvariabledefinitions", { schemaname = "xcs_Country",
