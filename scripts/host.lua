@@ -74,6 +74,8 @@ host = {}
 ---@field portal_url string
 ---@field public_url? string
 ---@field callback_path? string the path of callbacks, with its secret: for registering only
+---@field forward? string the address that callbacks go on to, secrets and all
+---@field webhook { on: boolean, forward_hours: integer }
 ---@field crm_url string
 ---@field dir string
 

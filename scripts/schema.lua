@@ -102,6 +102,16 @@ M.rows = {
   { "callbacks.max_certificate", "integer", 65536, "restart", "bytes of a certificate",
     least = 1024, most = 1048576 },
 
+  { "webhook.on", "boolean", true, "restart", "callbacks are taken; `webhook = false` is short " ..
+    "for false: changes come by polls alone" },
+  { "webhook.forward", "receiver", nil, "restart", "where callbacks go on to, as they came: the " ..
+    "address that was registered before this host" },
+  { "webhook.forward_most", "integer", 10000, "restart",
+    "callbacks that may wait for that address; above it they are not passed on", least = 1,
+    most = 1000000 },
+  { "webhook.forward_hours", "integer", 72, "reload",
+    "hours after which one that it does not take is given up", least = 1, most = 720 },
+
   { "limits.mapping_deadline_ms", "integer", 1000, "reload", "milliseconds for one question",
     least = 10, most = 60000 },
   { "limits.mapping_memory_mb", "integer", 64, "reload", "memory of the mapping process",
@@ -132,7 +142,7 @@ for _, s in ipairs(settings.rows) do
     values = s.values, least = s.least, most = s.most }
 end
 
-local RESTART = { "state", "key_file", "listen", "grants", "remotes", "callbacks" }
+local RESTART = { "state", "key_file", "listen", "grants", "remotes", "callbacks", "forward" }
 
 local row_of, children = {}, { [""] = {} }
 
@@ -155,6 +165,14 @@ for _, row in ipairs(M.rows) do
 end
 
 -- ---- the whole ----
+
+local function without_slash(url)
+  return (url:gsub("/+$", ""))
+end
+
+local function plain(url)
+  return url:sub(1, 5) == "http:"
+end
 
 -- What is said of an unknown key; the key it was meant to be goes to `meant`.
 local function unknown_text(prefix, name, meant)
@@ -240,11 +258,24 @@ local function check_flows(values, report)
   end
 end
 
+-- Partner Center calls nobody by plain http, and what goes on to ourselves never ends.
+local function check_webhook(profile, values, report)
+  local public, forward = values["listen.public_url"], values["webhook.forward"]
+  if public and plain(public) and values.stage ~= "sandbox" and profile.practice ~= true then
+    report("listen.public_url", "must begin with https:// (plain http is for stage \"sandbox\")")
+  end
+  local own = public and without_slash(public) .. "/callback/"
+  if own and type(forward) == "string" and forward:sub(1, #own) == own then
+    report("webhook.forward", "is this host itself; it is the address that was registered before")
+  end
+end
+
 local function check_together(profile, values, report)
   for _, name in ipairs { "crm", "partner_center" } do
     check_secret(profile, values, name, report)
   end
   check_flows(values, report)
+  check_webhook(profile, values, report)
   if values["callbacks.practice_origin"] and values.stage ~= "sandbox" then
     report("callbacks.practice_origin", "is for stage \"sandbox\" alone")
   end
@@ -252,7 +283,7 @@ local function check_together(profile, values, report)
   if origin and not origin:match("^http://127%.0%.0%.1:%d+/?$") then
     report("callbacks.practice_origin", "is http://127.0.0.1:PORT and nothing else")
   end
-  local no_listener = values.stage == "staging" -- which only polls
+  local no_listener = values.stage == "staging" or values["webhook.on"] == false -- polls alone
   if given_at(profile, "listen.path_secret") == nil and not no_listener then
     report("listen.path_secret", "is missing: " .. row_of["listen.path_secret"][5])
   end
@@ -277,14 +308,6 @@ end
 local function reference(where, ref)
   if ref and ref.file then return { file = absolute(where, ref.file) } end
   return ref
-end
-
-local function without_slash(url)
-  return (url:gsub("/+$", ""))
-end
-
-local function plain(url)
-  return url:sub(1, 5) == "http:"
 end
 
 local function form_of(token_url)
@@ -342,7 +365,7 @@ end
 local function listen_of(where, v)
   return {
     address = v "listen.address", port = v "listen.port",
-    path_secret = reference(where, v "listen.path_secret"),
+    path_secret = v "webhook.on" and reference(where, v "listen.path_secret") or nil,
     max_connections = v "listen.max_connections", max_per_address = per_address(v),
     deadline_ms = v "listen.deadline_s" * 1000, idle_ms = v "listen.idle_s" * 1000,
     max_body = v "listen.max_body",
@@ -380,11 +403,23 @@ local function sign_ins(v)
   return { crm = crm, partner_center = person }
 end
 
+-- Where callbacks go on to; an address may be a secret, and then it is a reference.
+local function forward_of(where, v)
+  local to = v "webhook.on" and v "webhook.forward"
+  if not to then return nil end
+  local address = type(to) == "string" and to or nil
+  return { address = address, ref = not address and reference(where, to) or nil,
+    job_kind = "forward", most = v "webhook.forward_most" }
+end
+
 local function seen_by_scripts(where, v, current)
+  local public = v "listen.public_url"
   return {
     sign_in = sign_ins(v),
     stage = v "stage", flows = group(v, "flows"), settings = current, columns = v "columns" or {},
-    portal_url = v "partner_center.portal_url", public_url = v "listen.public_url",
+    portal_url = v "partner_center.portal_url",
+    public_url = public and without_slash(public),
+    webhook = { on = v "webhook.on", forward_hours = v "webhook.forward_hours" },
     crm_url = without_slash(v "crm.url"), dir = where.dir,
   }
 end
@@ -409,7 +444,7 @@ local function configuration(where, v, values)
       remote(v, "webhooks", "partner_center", "webhook_url", "/webhooks/v1/", "webhook_audience",
         "webhooks"),
     },
-    callbacks = callbacks_of(where, v),
+    callbacks = callbacks_of(where, v), forward = forward_of(where, v),
     limits = {
       mapping_deadline_ms = v "limits.mapping_deadline_ms",
       mapping_memory = v "limits.mapping_memory_mb" << 20,
@@ -419,6 +454,15 @@ local function configuration(where, v, values)
     restart = json.array(RESTART),
     profile = seen_by_scripts(where, v, current),
   }
+end
+
+-- `webhook = false` says it all.
+local function unfolded(profile)
+  if type(profile.webhook) ~= "boolean" then return profile end
+  local out = {}
+  for key, value in pairs(profile) do out[key] = value end
+  out.webhook = { on = profile.webhook }
+  return out
 end
 
 --- Checks a profile and turns it into what the host reads.
@@ -435,7 +479,7 @@ function M.normalise(profile, where)
     report("", "does not return a table")
     return { problems = json.array(problems) }
   end
-  profile = practice.below(profile)
+  profile = unfolded(practice.below(profile))
   local meant = {}
   walk(profile, "", values, meant, report)
   check_needed(profile, meant, report)

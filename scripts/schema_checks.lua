@@ -49,6 +49,15 @@ local function check_ref(value, row)
   end
 end
 
+-- An address, or a reference to one; what a query holds is a secret as a rule.
+local function check_receiver(value, row)
+  if type(value) == "table" then return check_ref(value, row) end
+  if type(value) == "string" and value:find("?", 1, true) then
+    return 'has a query, which may be a secret: put the address into a file; then it ' .. REFERENCE
+  end
+  return (check_url(value))
+end
+
 local function check_strings(value)
   if type(value) ~= "table" then return "is a list of texts" end
   for k, v in pairs(value) do
@@ -132,6 +141,7 @@ local M = {
     end
   end,
   ref = check_ref,
+  receiver = check_receiver,
   hosts = check_hosts,
   names = check_names,
 }

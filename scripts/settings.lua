@@ -69,6 +69,11 @@ M.rows = {
     text = "minutes between two catch-up polls of Partner Center",
   },
   {
+    name = "webhook_lost", type = "enum", values = { "repair", "alarm" }, default = "repair",
+    text = "what the daily check does about a lost registration for events: \"repair\" makes " ..
+      "it again (what another address took: once a week), \"alarm\" says it in log and status",
+  },
+  {
     name = "delta_seconds", type = "integer", default = 30, least = 1, most = 86400,
     text = "seconds between two readings of the CRM's changes",
   },

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/crypto.h"
 #include "io/http_server.h"
+#include "remote/remote_url.h"
 #include "remote/verify.h"
 
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct endpoints {
 	struct inbox *inbox;
 	struct http_server *http;
 	char *path;
+	char *forward;         /* NULL: callbacks end here */
 	char *practice_origin; /* NULL: none */
 	struct refusals refusals;
 	uint64_t strangers; /* calls of other paths */
@@ -94,6 +96,47 @@ static bool make_remotes(struct endpoints *x, const struct profile *p, struct er
 	return true;
 }
 
+/* ---- where callbacks go on to ---- */
+
+/* Anywhere below the address's own host. */
+static bool add_forward(struct endpoints *x, const char *url, struct err *e)
+{
+	const char *mark = strstr(url, "://");
+	size_t n = mark ? (size_t)(mark + 3 - url) : 0;
+	n += strcspn(url + n, "/?#");
+	char *base = xasprintf("%.*s/", (int)n, url);
+	const struct remote_config c = {.name = "forward",
+					.base = base,
+					.in_flight = 4,
+					.plain_ok = remote_url_loopback(url)};
+	char *whole = NULL;
+	bool ok = remotes_add(x->remotes, &c, e) &&
+		  (whole = remote_url_join(base, url + n + (url[n] == '/'), e)) != NULL;
+	free(whole);
+	free(base);
+	return ok;
+}
+
+static bool make_forward(struct endpoints *x, const struct profile *p, struct err *e)
+{
+	struct buf url = {0};
+	if (!p->forward.job_kind)
+		return true;
+	bool ok = true;
+	if (p->forward.address)
+		buf_adds(&url, p->forward.address);
+	else
+		ok = profile_secret(&p->forward.ref, "webhook.forward", &url, e);
+	if (ok && !add_forward(x, url.data, e)) {
+		e->kind = ERR_CONFIG;
+		ok = err_add(e, "webhook.forward");
+	}
+	if (ok)
+		x->forward = xstrdup(url.data);
+	buf_wipe(&url);
+	return ok;
+}
+
 /* ---- callbacks ---- */
 
 static void on_callback(void *ctx, struct http_call *call)
@@ -118,6 +161,12 @@ static void on_refused(void *ctx, bool unproved, const struct err *why)
 	struct inbox_state in;
 	inbox_state(x->inbox, &in);
 	refusals_note(&x->refusals, unproved, in.rejected_in_a_row, why);
+}
+
+static void on_not_passed(void *ctx)
+{
+	struct endpoints *x = ctx;
+	refusals_not_passed(&x->refusals);
 }
 
 static bool make_path(struct endpoints *x, const struct profile *p, struct err *e)
@@ -162,8 +211,11 @@ static bool make_listener(struct endpoints *x, const struct profile *p, struct e
 	const struct inbox_config ic = {.path = x->path,
 					.job_kind = p->callbacks.job_kind,
 					.verify = x->verify,
+					.pass_kind = x->forward ? p->forward.job_kind : NULL,
+					.pass_most = p->forward.most,
 					.stored = on_stored,
 					.refused = on_refused,
+					.not_passed = on_not_passed,
 					.ctx = x};
 	const struct http_server_config hc = {.address = p->listen.address,
 					      .port = p->listen.port,
@@ -188,7 +240,7 @@ struct endpoints *endpoints_new(const struct endpoints_env *env, const struct pr
 	x->env = *env;
 	x->refusals.world = env->world;
 	bool called = profile_ref_given(&p->listen.path_secret);
-	if (make_remotes(x, p, e) && (!called || make_path(x, p, e)) &&
+	if (make_remotes(x, p, e) && make_forward(x, p, e) && (!called || make_path(x, p, e)) &&
 	    (!called || !listen || make_listener(x, p, e)))
 		return x;
 	endpoints_free(x);
@@ -208,9 +260,8 @@ void endpoints_free(struct endpoints *x)
 	if (x->remotes)
 		remotes_free(x->remotes);
 	grants_free(x->grants);
-	if (x->path)
-		crypto_wipe(x->path, strlen(x->path));
-	free(x->path);
+	crypto_drop(&x->path);
+	crypto_drop(&x->forward);
 	free(x->practice_origin);
 	free(x);
 }
@@ -231,9 +282,9 @@ struct sign_ins endpoints_sign_ins(struct endpoints *x)
 	return grants_sign_ins(x->grants);
 }
 
-const char *endpoints_path(const struct endpoints *x)
+struct api_addresses endpoints_addresses(const struct endpoints *x)
 {
-	return x->path;
+	return (struct api_addresses){.callback_path = x->path, .forward = x->forward};
 }
 
 const char *endpoints_practice(const struct endpoints *x)
@@ -253,11 +304,12 @@ static void add_remote(struct buf *b, const struct remote_state *r)
 	buf_adds(b, "{\"name\":");
 	buf_add_json(b, r->name, strlen(r->name));
 	buf_addf(b,
-		 ",\"signed_in\":%s,\"needs_sign_in\":%s,\"paused_until_ms\":%lld,\"in_flight\":%d,"
+		 ",\"open\":%s,\"signed_in\":%s,\"needs_sign_in\":%s,\"paused_until_ms\":%lld,\"in_"
+		 "flight\":%d,"
 		 "\"waiting\":%d,\"budget_left\":%d,\"last_ok_ms\":%lld,\"text\":",
-		 r->signed_in ? "true" : "false", r->needs_sign_in ? "true" : "false",
-		 (long long)r->paused_until_ms, r->in_flight, r->waiting, r->budget_left,
-		 (long long)r->last_ok_ms);
+		 r->open ? "true" : "false", r->signed_in ? "true" : "false",
+		 r->needs_sign_in ? "true" : "false", (long long)r->paused_until_ms, r->in_flight,
+		 r->waiting, r->budget_left, (long long)r->last_ok_ms);
 	buf_add_json(b, r->text, strlen(r->text));
 	buf_addc(b, '}');
 }
@@ -266,6 +318,7 @@ static void add_callbacks(const struct endpoints *x, struct buf *b)
 {
 	struct inbox_state in;
 	struct verify_state v;
+	int64_t waiting;
 	inbox_state(x->inbox, &in);
 	verify_state(x->verify, &v);
 	buf_addf(b, ",\"stored\":%llu,\"rejected\":%llu,\"refused\":%llu,\"strangers\":%llu",
@@ -274,6 +327,12 @@ static void add_callbacks(const struct endpoints *x, struct buf *b)
 	buf_addf(b, ",\"good\":%llu,\"bad\":%llu,\"unknown\":%llu,\"bad_in_a_row\":%llu",
 		 (unsigned long long)v.good, (unsigned long long)v.bad,
 		 (unsigned long long)v.unknown, (unsigned long long)in.rejected_in_a_row);
+	if (inbox_waiting(x->inbox, &waiting))
+		buf_addf(b,
+			 ",\"passed\":%llu,\"not_passed\":%llu,\"not_passed_ms\":%lld,"
+			 "\"pass_waiting\":%lld",
+			 (unsigned long long)in.passed, (unsigned long long)in.not_passed,
+			 (long long)in.not_passed_ms, (long long)waiting);
 	if (in.rejected_in_a_row > 0) {
 		buf_adds(b, ",\"why\":");
 		buf_add_json(b, x->refusals.why.text, strlen(x->refusals.why.text));

@@ -7,7 +7,9 @@
 
 #include "io/loop.h"
 #include "remote/inbox.h"
+#include "remote/remote.h"
 #include "remote/sign_in.h"
+#include "script/api.h"
 #include "script/profile.h"
 
 struct endpoints;
@@ -31,7 +33,8 @@ void endpoints_pause(struct endpoints *x); /* accept no more callbacks */
 
 struct remotes *endpoints_remotes(struct endpoints *x);
 struct sign_ins endpoints_sign_ins(struct endpoints *x); /* as long as x */
-const char *endpoints_path(const struct endpoints *x);   /* "/callback/SECRET", or NULL */
+/* "/callback/SECRET"; the whole address that callbacks go on to.  NULL: there is none. */
+struct api_addresses endpoints_addresses(const struct endpoints *x);
 /* The origin besides https from which certificates may come: for practice only; or NULL. */
 const char *endpoints_practice(const struct endpoints *x);
 int endpoints_port(const struct endpoints *x); /* 0: no listener */

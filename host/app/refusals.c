@@ -35,6 +35,15 @@ void refusals_note(struct refusals *r, bool unproved, uint64_t in_a_row, const s
 	}
 }
 
+void refusals_not_passed(struct refusals *r)
+{
+	uint64_t n = 0;
+	if (its_time(r, &r->not_passed, &n))
+		log_error(
+			"callbacks: %llu not passed on to `webhook.forward`: too many wait for it",
+			(unsigned long long)n);
+}
+
 void refusals_end(struct refusals *r)
 {
 	if (r->alarmed)

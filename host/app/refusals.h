@@ -15,13 +15,16 @@ struct refusals_told {
 
 struct refusals {
 	const struct world *world;
-	struct refusals_told unproved, put_off;
+	struct refusals_told unproved, put_off, not_passed;
 	struct err why; /* of the last that was unproved */
 	bool alarmed;   /* the log's last word is that callbacks are unproved */
 };
 
 /* unproved: answered 401, the so-manieth in a row; else 503. */
 void refusals_note(struct refusals *r, bool unproved, uint64_t in_a_row, const struct err *why);
+
+/* One was kept, but does not go on to the other receiver. */
+void refusals_not_passed(struct refusals *r);
 
 /* One was proved again. */
 void refusals_end(struct refusals *r);

@@ -234,9 +234,10 @@ static struct services services_of(struct site *s)
 static bool use(struct site *s, struct generation *g, struct err *e)
 {
 	const struct services sv = services_of(s);
+	const struct api_addresses addresses = endpoints_addresses(s->endpoints);
 	int most = g->profile->jobs_at_once;
 	if (!number_of(s, g, e) || !generation_keep(g, s->filesets, e) ||
-	    !generation_begin(g, &sv, endpoints_path(s->endpoints), e))
+	    !generation_begin(g, &sv, &addresses, e))
 		return false;
 	if (s->config.serve &&
 	    (!revive(s, g->number, e) || !sched_use(s->sched, g->vm, g->tasks, g->number, most, e)))

@@ -8,8 +8,14 @@
 #include "base/buf.h"
 #include "base/crypto.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Second rows share so many lanes: a receiver that hangs holds no more jobs than that. */
+#define PASS_LANE      "pass:"
+#define PASS_LANES     4
+#define COUNT_AGAIN_US INT64_C(100000)
 
 /* One callback under way.  The verify or the round's end still calls it after inbox_free, so it
  * knows then that its inbox is gone. */
@@ -17,15 +23,21 @@ struct held {
 	struct inbox *inbox; /* NULL: freed, and the call answered */
 	struct held *next;
 	struct http_call *call;
+	bool passed; /* it has a second row */
 };
 
 struct inbox {
 	struct db *db;
 	struct queue *queue;
 	char *path, *job_kind;
+	char *pass_kind; /* NULL: callbacks end here */
+	int64_t pass_most;
+	int64_t waiting;    /* second rows at most, as counted last and put since */
+	int64_t counted_us; /* 0: never */
 	struct verify *verify;
 	void (*stored)(void *ctx);
 	void (*refused)(void *ctx, bool unproved, const struct err *why);
+	void (*not_passed)(void *ctx);
 	void *ctx;
 	struct held *first;
 	struct inbox_state state;
@@ -81,6 +93,7 @@ static void round_over(void *arg, bool ok)
 		hold_end(b, h);
 		if (ok) {
 			b->state.stored++;
+			b->state.passed += h->passed;
 			http_call_answer(h->call, 200, NULL, 0, NULL, 0);
 			if (b->stored)
 				b->stored(b->ctx);
@@ -92,24 +105,100 @@ static void round_over(void *arg, bool ok)
 }
 
 /* Equal bodies that wait together are one row: the hash is the key. */
-static bool put_row(struct inbox *b, const void *body, size_t n, struct err *e)
+static bool put_row(struct inbox *b, const void *body, size_t n, const char *key, struct err *e)
 {
-	unsigned char hash[32];
-	struct buf key = {0};
 	struct buf payload = {0};
 	int64_t id;
-	crypto_sha256(body, n, hash);
-	crypto_hex(&key, hash, sizeof(hash));
 	buf_adds(&payload, "{\"body\":");
 	buf_add_json(&payload, body, n);
 	buf_addc(&payload, '}');
-	struct queue_put p = {
-		.kind = b->job_kind, .lane = "", .key = key.data, .payload = payload.data};
-	db_step_begin(b->db);
+	struct queue_put p = {.kind = b->job_kind, .lane = "", .key = key, .payload = payload.data};
 	bool ok = queue_put(b->queue, &p, &id, e);
+	buf_free(&payload);
+	return ok;
+}
+
+/* ---- the second row ---- */
+
+/* Counted anew only where it looks full, and then not for each callback: most never count. */
+static bool has_room(struct inbox *b, bool *room, struct err *e)
+{
+	const struct world *w = db_world(b->db);
+	int64_t now_us = w->mono_us(w->ctx);
+	bool unsure = b->waiting >= b->pass_most && now_us - b->counted_us >= COUNT_AGAIN_US;
+	if (!b->counted_us || unsure) {
+		if (!queue_count_lanes(b->queue, PASS_LANE, &b->waiting, e))
+			return false;
+		b->counted_us = now_us ? now_us : 1;
+	}
+	*room = b->waiting < b->pass_most;
+	return true;
+}
+
+/* The body in base64, since it may hold any bytes, and the headers that belong to it. */
+static void add_as_it_came(struct buf *out, const struct http_call *c)
+{
+	static const char *const names[] = {"Content-Type", "Authorization", "X-MS-Signature",
+					    "X-MS-Certificate-Url", "X-MS-Signature-Algorithm"};
+	size_t n;
+	const void *body = http_call_body(c, &n);
+	buf_adds(out, "{\"body\":\"");
+	crypto_base64(out, n > 0 ? body : "", n, false);
+	buf_adds(out, "\",\"headers\":{\"" INBOX_PASSED_ON "\":\"1\"");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = http_call_header(c, names[i]);
+		if (!value)
+			continue;
+		buf_addf(out, ",\"%s\":", names[i]);
+		buf_add_json(out, value, strlen(value));
+	}
+	buf_adds(out, "}}");
+}
+
+static bool put_second(struct inbox *b, struct held *h, const char *key, struct err *e)
+{
+	bool room;
+	if (!b->pass_kind || http_call_header_count(h->call, INBOX_PASSED_ON) > 0)
+		return true;
+	if (!has_room(b, &room, e))
+		return false;
+	if (!room) {
+		b->state.not_passed++;
+		b->state.not_passed_ms = WORLD_NOW(db_world(b->db));
+		if (b->not_passed)
+			b->not_passed(b->ctx);
+		return true;
+	}
+	char lane[sizeof(PASS_LANE) + 1];
+	char *own_key = xasprintf(PASS_LANE "%s", key);
+	struct buf payload = {0};
+	int64_t id;
+	snprintf(lane, sizeof(lane), PASS_LANE "%d", (unsigned char)key[0] % PASS_LANES);
+	add_as_it_came(&payload, h->call);
+	const struct queue_put p = {
+		.kind = b->pass_kind, .lane = lane, .key = own_key, .payload = payload.data};
+	bool ok = queue_put(b->queue, &p, &id, e);
+	h->passed = ok;
+	b->waiting += ok;
+	free(own_key);
+	buf_free(&payload);
+	return ok;
+}
+
+/* Both rows, or none. */
+static bool put_rows(struct inbox *b, struct held *h, struct err *e)
+{
+	unsigned char hash[32];
+	struct buf key = {0};
+	size_t n;
+	const void *body = http_call_body(h->call, &n);
+	body = n > 0 ? body : "";
+	crypto_sha256(body, n, hash);
+	crypto_hex(&key, hash, sizeof(hash));
+	db_step_begin(b->db);
+	bool ok = put_row(b, body, n, key.data, e) && put_second(b, h, key.data, e);
 	db_step_end(b->db, ok);
 	buf_free(&key);
-	buf_free(&payload);
 	return ok;
 }
 
@@ -117,9 +206,7 @@ static void store(struct held *h)
 {
 	struct inbox *b = h->inbox;
 	struct err e;
-	size_t n;
-	const void *body = http_call_body(h->call, &n);
-	if (put_row(b, n > 0 ? body : "", n, &e)) {
+	if (put_rows(b, h, &e)) {
 		db_after_commit(b->db, round_over, h);
 		return;
 	}
@@ -208,9 +295,12 @@ struct inbox *inbox_new(struct db *d, struct queue *q, const struct inbox_config
 	b->queue = q;
 	b->path = xstrdup(c->path);
 	b->job_kind = xstrdup(c->job_kind);
+	b->pass_kind = xstrdup(c->pass_kind);
+	b->pass_most = c->pass_most;
 	b->verify = c->verify;
 	b->stored = c->stored;
 	b->refused = c->refused;
+	b->not_passed = c->not_passed;
 	b->ctx = c->ctx;
 	return b;
 }
@@ -227,10 +317,17 @@ void inbox_free(struct inbox *b)
 	}
 	crypto_drop(&b->path);
 	free(b->job_kind);
+	free(b->pass_kind);
 	free(b);
 }
 
 void inbox_state(const struct inbox *b, struct inbox_state *out)
 {
 	*out = b->state;
+}
+
+bool inbox_waiting(struct inbox *b, int64_t *n)
+{
+	struct err e;
+	return b->pass_kind && queue_count_lanes(b->queue, PASS_LANE, n, &e);
 }

@@ -299,9 +299,8 @@ static void on_unauthorized(struct remote_call *c, const struct web_answer *a)
 	struct remote *r = c->remote;
 	struct err e;
 	bool no_mfa = answer_has_code(r->set->env.db, a, NO_MFA);
-	if (r->oauth)
-		oauth_reject(r->oauth, r->audience, c->token);
-	if (r->oauth && !no_mfa && !c->was_401) {
+	oauth_reject(r->oauth, r->audience, c->token);
+	if (!no_mfa && !c->was_401) {
 		c->was_401 = true;
 		sign(c);
 		return;
@@ -313,9 +312,7 @@ static void on_unauthorized(struct remote_call *c, const struct web_answer *a)
 			NO_MFA);
 	} else {
 		err_set(&e, ERR_AUTH,
-			r->oauth ? "answered 401 to a fresh token: check the permissions, then "
-				   "sign in again"
-				 : "answered 401, and no sign-in is configured");
+			"answered 401 to a fresh token: check the permissions, then sign in again");
 		answer_add_code(r->set->env.db, a, &e);
 	}
 	e.status = 401;
@@ -331,7 +328,7 @@ static void answered(void *arg, const struct web_answer *a, const struct err *ne
 	if (!a) {
 		e = *net;
 		on_error(c, &e);
-	} else if (a->status == 401) {
+	} else if (a->status == 401 && r->oauth) {
 		on_unauthorized(c, a);
 	} else if (!answer_served(a, WORLD_NOW(r->set->env.world), &e)) {
 		answer_add_code(r->set->env.db, a, &e);
@@ -422,18 +419,20 @@ static void sign(struct remote_call *c)
 
 /* ---- starting ---- */
 
-static bool check_request(const struct remote_request *rq, struct err *e)
+/* Where nobody signs in, an Authorization is a header like any other. */
+static bool check_request(const struct remote *r, const struct remote_request *rq, struct err *e)
 {
 	static const char *const methods[] = {"GET", "POST", "PATCH", "PUT", "DELETE"};
-	static const char *const ours[] = {"authorization",     "host",       "content-length",
-					   "transfer-encoding", "connection", "cookie"};
+	static const char *const ours[] = {"host",       "content-length", "transfer-encoding",
+					   "connection", "cookie",         "authorization"};
+	size_t nours = sizeof(ours) / sizeof(ours[0]) - (r->oauth ? 0 : 1);
 	bool known = false;
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		known = known || strcmp(rq->method, methods[i]) == 0;
 	if (!known)
 		return err_set(e, ERR_DATA, "no such method");
 	for (size_t i = 0; i < rq->nheaders; i++)
-		for (size_t k = 0; k < sizeof(ours) / sizeof(ours[0]); k++)
+		for (size_t k = 0; k < nours; k++)
 			if (strcasecmp(rq->headers[i].name, ours[k]) == 0)
 				return err_set(e, ERR_DATA,
 					       "the header %s is not for a script to set", ours[k]);
@@ -462,7 +461,7 @@ struct remote_call *remote_start(struct remote *r, const struct remote_request *
 				 remote_done *done, void *arg, struct err *e)
 {
 	char *url = NULL;
-	if (!check_request(rq, e) || !(url = remote_url_join(r->base, rq->path, e))) {
+	if (!check_request(r, rq, e) || !(url = remote_url_join(r->base, rq->path, e))) {
 		err_add(e, "remote %s", r->name);
 		return NULL;
 	}

@@ -2,7 +2,7 @@
  * Named endpoints.  A remote has a base URL, a way to be signed in (remote/oauth), a cap on
  * requests at once, a budget, and a pause (Retry-After, sign-in needed).  It turns HTTP ends into
  * errors with a kind: 401 once with a fresh token, then ERR_AUTH; 429 and 5xx ERR_BUSY or ERR_NET;
- * other answers, 4xx too, are answers.
+ * other answers, 4xx too, are answers; so is a 401 where nobody signs in.
  */
 #ifndef REMOTE_REMOTE_H
 #define REMOTE_REMOTE_H
@@ -43,7 +43,7 @@ struct remote *remotes_get(struct remotes *r, const char *name); /* NULL: no suc
 struct remote_request {
 	const char *method;
 	const char *path; /* relative to base, or an absolute URL that begins with base */
-	const struct web_header *headers; /* Authorization is added here, never by scripts */
+	const struct web_header *headers; /* with a sign-in Authorization is added here alone */
 	size_t nheaders;
 	const void *body;
 	size_t len;
@@ -64,6 +64,7 @@ void remote_cancel(struct remote_call *c);
 
 struct remote_state {
 	const char *name;
+	bool open;               /* nobody signs in */
 	bool signed_in;          /* the last sign-in worked */
 	bool needs_sign_in;      /* paused until someone acts; text says why */
 	int64_t paused_until_ms; /* wall; 0: not paused */

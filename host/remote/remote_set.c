@@ -83,6 +83,7 @@ bool remotes_state(struct remotes *s, size_t i, struct remote_state *out)
 		return false;
 	struct remote *r = s->list[i];
 	*out = (struct remote_state){.name = r->name,
+				     .open = !r->oauth,
 				     .signed_in = r->signed_in,
 				     .needs_sign_in = r->needs_sign_in,
 				     .in_flight = r->in_flight,

@@ -112,3 +112,21 @@ char *remote_url_join(const char *base, const char *path, struct err *e)
 		return xasprintf("%s%s", base, rest);
 	return NULL;
 }
+
+/* A user part would hide another host. */
+bool remote_url_loopback(const char *url)
+{
+	static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
+	const char *rest = NULL;
+	if (strncmp(url, "http://", 7) == 0)
+		rest = url + 7;
+	else if (strncmp(url, "https://", 8) == 0)
+		rest = url + 8;
+	for (size_t i = 0; rest && i < sizeof(hosts) / sizeof(*hosts); i++) {
+		size_t n = strlen(hosts[i]);
+		if (strncmp(rest, hosts[i], n) == 0 && strchr(":/?#", rest[n]) &&
+		    !memchr(rest, '@', strcspn(rest, "/?#")))
+			return true;
+	}
+	return false;
+}

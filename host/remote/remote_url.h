@@ -14,4 +14,7 @@ char *remote_url_base(const char *base, bool plain_ok, struct err *e) MUST_USE;
  * freed, or NULL and *e (ERR_DATA) if it would leave the base. */
 char *remote_url_join(const char *base, const char *path, struct err *e) MUST_USE;
 
+/* http or https to this very machine. */
+bool remote_url_loopback(const char *url);
+
 #endif

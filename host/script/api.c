@@ -51,8 +51,17 @@ void api_open(struct vm *v, struct services *s)
 
 struct description {
 	const struct services *s;
-	const char *profile, *callback_path;
+	const char *profile;
+	const struct api_addresses *addresses;
 };
+
+static void set_text(lua_State *L, const char *name, const char *value)
+{
+	if (value) {
+		lua_pushstring(L, value);
+		lua_setfield(L, -2, name);
+	}
+}
 
 static int l_describe(lua_State *L)
 {
@@ -72,17 +81,17 @@ static int l_describe(lua_State *L)
 			return luaL_error(L, "host.profile: %s", e.text);
 		lua_setfield(L, -2, "profile");
 	}
-	if (d->callback_path && lua_getfield(L, -1, "profile") == LUA_TTABLE) {
-		lua_pushstring(L, d->callback_path);
-		lua_setfield(L, -2, "callback_path");
+	if (d->addresses && lua_getfield(L, -1, "profile") == LUA_TTABLE) {
+		set_text(L, "callback_path", d->addresses->callback_path);
+		set_text(L, "forward", d->addresses->forward);
 	}
 	return 0;
 }
 
 bool api_describe(struct vm *v, const struct services *s, const char *profile,
-		  const char *callback_path, struct err *e)
+		  const struct api_addresses *a, struct err *e)
 {
-	struct description d = {s, profile, callback_path};
+	struct description d = {s, profile, a};
 	lua_State *L = vm_lua(v);
 	lua_pushcfunction(L, l_describe);
 	lua_pushlightuserdata(L, &d);

@@ -12,9 +12,14 @@
 #define COSELL_VERSION "0.1.0"
 
 void api_open(struct vm *v, struct services *s); /* registers all of them; aborts if it cannot */
-/* host.generation; host.profile (JSON text) and its callback_path, unless NULL. */
+/* Addresses with a secret in them, for registering alone; each may be NULL. */
+struct api_addresses {
+	const char *callback_path; /* of callbacks to this host */
+	const char *forward;       /* where they go on to */
+};
+/* host.generation; host.profile (JSON text), with these addresses in it, unless NULL. */
 bool api_describe(struct vm *v, const struct services *s, const char *profile,
-		  const char *callback_path, struct err *e) MUST_USE;
+		  const struct api_addresses *a, struct err *e) MUST_USE;
 void api_close(struct services *s); /* frees scratch and held; after vm_free */
 
 #endif

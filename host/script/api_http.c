@@ -4,6 +4,7 @@
  * A request leaves after the round's commit.  What a wait holds (the call, the answer) is freed by
  * its cancel or its push function, never by Lua.  Counts what a task costs; decides no retry.
  */
+#include "remote/remote_url.h"
 #include "script/api_kit.h"
 #include "script/api_parts.h"
 
@@ -220,24 +221,6 @@ static void local_dropped(void *arg)
 	drop(w);
 }
 
-/* http or https to this very machine, and no user part that would hide another host */
-static bool is_loopback(const char *url)
-{
-	static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
-	const char *rest = NULL;
-	if (strncmp(url, "http://", 7) == 0)
-		rest = url + 7;
-	else if (strncmp(url, "https://", 8) == 0)
-		rest = url + 8;
-	for (size_t i = 0; rest && i < sizeof(hosts) / sizeof(*hosts); i++) {
-		size_t n = strlen(hosts[i]);
-		if (strncmp(rest, hosts[i], n) == 0 && strchr(":/?#", rest[n]) &&
-		    !memchr(rest, '@', strcspn(rest, "/?#")))
-			return true;
-	}
-	return false;
-}
-
 /* ---- host.http.request ---- */
 
 /* Reads options.headers into h; the strings live as long as the table. */
@@ -276,7 +259,7 @@ static struct wait *wait_new(struct task *t, const char *remote, int64_t operati
 
 static int start_local(lua_State *L, struct services *s, struct task *t, struct web_request *rq)
 {
-	if (!is_loopback(rq->url))
+	if (!remote_url_loopback(rq->url))
 		return luaL_argerror(L, 1, "url: this machine only (127.0.0.1, localhost, [::1])");
 	rq->plain_ok = true;
 	struct wait *w = wait_new(t, "url", 1, false);

@@ -61,7 +61,7 @@ bool generation_keep(struct generation *g, struct filesets *f, struct err *e)
 	return ok;
 }
 
-bool generation_begin(struct generation *g, const struct services *s, const char *callback_path,
+bool generation_begin(struct generation *g, const struct services *s, const struct api_addresses *a,
 		      struct err *e)
 {
 	struct services own = *s;
@@ -72,8 +72,7 @@ bool generation_begin(struct generation *g, const struct services *s, const char
 	g->tasks = tasks_new(g->vm, s->db, s->world);
 	own.tasks = g->tasks;
 	g->services = own;
-	return api_describe(g->vm, &g->services, g->described ? NULL : g->profile->view,
-			    callback_path, e);
+	return api_describe(g->vm, &g->services, g->described ? NULL : g->profile->view, a, e);
 }
 
 /* ---- steps of a candidate ---- */

@@ -27,8 +27,8 @@ struct generation {
 void generation_free(struct generation *g); /* tasks are closed (dropped); NULL is fine */
 
 /* Takes its services over (tasks, mapper, generation are set here), makes its tasks, fills
- * host.profile (callback_path may be NULL). */
-bool generation_begin(struct generation *g, const struct services *s, const char *callback_path,
+ * host.profile (addresses may be NULL). */
+bool generation_begin(struct generation *g, const struct services *s, const struct api_addresses *a,
 		      struct err *e) MUST_USE;
 
 /* What the administrator wrote of its files is kept in the state; the rest nobody needs any more. */

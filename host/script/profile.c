@@ -110,6 +110,17 @@ static void read_callbacks(lua_State *L, struct profile *p)
 	lua_pop(L, 1);
 }
 
+static void read_forward(lua_State *L, struct profile *p)
+{
+	if (!enter(L, "forward"))
+		return;
+	p->forward.address = text_of(L, "address");
+	p->forward.job_kind = text_of(L, "job_kind");
+	p->forward.most = (int)int_of(L, "most");
+	read_ref(L, "ref", &p->forward.ref);
+	lua_pop(L, 1);
+}
+
 static void read_grant(lua_State *L, struct profile_grant *g)
 {
 	g->name = text_of(L, "name");
@@ -238,6 +249,7 @@ static void read_config(lua_State *L, struct reading *r)
 	p->key_file = text_of(L, "key_file");
 	read_listen(L, p);
 	read_callbacks(L, p);
+	read_forward(L, p);
 	read_grants(L, p);
 	read_remotes(L, p);
 	if (enter(L, "limits")) {
@@ -353,6 +365,7 @@ void profile_free(struct profile *p)
 		free(*h);
 	ref_clear(&p->listen.path_secret);
 	ref_clear(&p->callbacks.roots);
+	ref_clear(&p->forward.ref);
 	free(p->grants);
 	free(p->remotes);
 	free(p->restart);
@@ -360,6 +373,8 @@ void profile_free(struct profile *p)
 	free(p->callbacks.practice_origin);
 	free(p->callbacks.organization);
 	free(p->callbacks.job_kind);
+	free(p->forward.address);
+	free(p->forward.job_kind);
 	free(p->listen.address);
 	free(p->state);
 	free(p->key_file);

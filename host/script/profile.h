@@ -48,6 +48,12 @@ struct profile {
 		size_t max_certificate;
 		struct profile_ref roots;
 	} callbacks;
+	struct {
+		char *address; /* or */
+		struct profile_ref ref;
+		char *job_kind;
+		int most;
+	} forward; /* where callbacks go on to; job_kind NULL: nowhere */
 	struct profile_grant *grants;
 	struct profile_remote *remotes;
 	struct profile_restart *restart;

@@ -72,6 +72,8 @@ struct queue_stats {
 	int64_t oldest_due_ms; /* of those that are due; 0: none */
 };
 bool queue_stats(struct queue *q, struct queue_stats *out, struct err *e) MUST_USE;
+/* Jobs that wait or run in lanes whose names begin so. */
+bool queue_count_lanes(struct queue *q, const char *prefix, int64_t *n, struct err *e) MUST_USE;
 /* Reads jobs for people: state "waiting" "running" "dead" or NULL, ids after `after`. */
 bool queue_list(struct queue *q, const char *state, int64_t after, int most,
 		bool (*each)(void *arg, const struct job *j), void *arg, struct err *e) MUST_USE;

@@ -158,6 +158,21 @@ bool queue_stats(struct queue *q, struct queue_stats *out, struct err *e)
 	return got >= 0;
 }
 
+/* '~' stands behind all that a lane's name may go on with. */
+bool queue_count_lanes(struct queue *q, const char *prefix, int64_t *n, struct err *e)
+{
+	struct stmt *s = db_stmt(q->db, "queue.count_lanes",
+				 "select count(*) from job where lane <> '' and lane >= ?1"
+				 " and lane < ?1 || '~' and state < 3");
+	stmt_text(s, 1, prefix);
+	int got = stmt_row(s, e);
+	if (got == 1) {
+		*n = stmt_get_int(s, 0);
+		stmt_reset(s);
+	}
+	return got >= 0;
+}
+
 /* Those held are few among many: they have an index, in order of id. */
 static struct stmt *lister(struct queue *q, const char *state)
 {

@@ -4,11 +4,14 @@ local clocks = require "clocks"
 local connections = require "connections"
 local find = require "find"
 local flows = require "commands.flows"
+local forward = require "forward"
 local mapping_look = require "mapping_look"
 local mapping_meta = require "mapping_meta"
+local partner_center_to_dynamics = require "flows.partner_center_to_dynamics"
 local reloads = require "reloads"
 local table_text = require "table_text"
 local twins = require "twins"
+local webhook_registration = require "flows.webhook_registration"
 local words = require "words"
 
 local M = { help = "the host on one screen, and what needs a person", where = "host",
@@ -18,6 +21,8 @@ local SOON_MS = 3000
 local MOST_SHOWN = 3
 local MOST_CONFLICTS = 1000
 local MANY_REJECTED = 3 -- in a row: not one forger's try any more
+local PATIENCE_MS = 5 * 60 * 1000 -- with a receiver of what is passed on that takes nothing
+local LOST_MS = 7 * 24 * 3600 * 1000 -- what was given up is told for so long
 
 -- ---- Gathering ----
 
@@ -82,6 +87,9 @@ local function gather()
   s.generation, s.stage = host.generation, host.profile.stage or "production"
   s.queue, s.failed = queue_of(), dead_letters()
   s.brake = brakes.on()
+  s.webhook = { mode = webhook_registration.mode(), standing = webhook_registration.standing() }
+  s.webhook.failing, s.webhook.lost = forward.trouble()
+  s.polls = partner_center_to_dynamics.polls()
   s.clocks = clocks.list()
   s.ending = json.array(connections.warnings())
   s.mapping = mapping_look.found()
@@ -130,6 +138,26 @@ local function refusal(reload)
     reloads.changed(reload.refused.changed))
 end
 
+-- The registration, and who gets callbacks besides.
+local function webhook_lines(s, add)
+  local w, c, now = s.webhook, s.callbacks or {}, host.now_ms()
+  if w.standing and w.standing.text then
+    add("webhook", "%s", w.standing.text)
+  end
+  if w.failing and now - w.failing.since_ms > PATIENCE_MS then
+    add("forward", "callbacks are passed on to nobody since %s UTC: %s; %s wait",
+      table_text.clock(w.failing.since_ms):sub(1, 16), w.failing.text, c.pass_waiting or "some")
+  end
+  if w.lost and now - w.lost.at_ms < LOST_MS then
+    add("forward", "%d callbacks were given up, the last %s: `webhook.forward` did not take them",
+      w.lost.n, table_text.ago(w.lost.at_ms))
+  end
+  if (c.not_passed or 0) > 0 and now - c.not_passed_ms < LOST_MS then
+    add("forward", "%d callbacks were not passed on since the start: too many waited (%s)",
+      c.not_passed, "webhook.forward_most")
+  end
+end
+
 local function to_do(s)
   local out = json.array {}
   local function add(what, words_of, ...)
@@ -156,6 +184,7 @@ local function to_do(s)
       s.needs_restart)
   end
   mapping_lines(s.mapping, add)
+  webhook_lines(s, add)
   local c = s.callbacks or {}
   if (c.bad_in_a_row or 0) >= MANY_REJECTED then
     add("callbacks", "%d callbacks in a row were rejected: %s; changes come by polls",
@@ -215,6 +244,8 @@ local function remote_row(r)
   local state, colour = "✔ signed in", "green"
   if r.needs_sign_in then
     state, colour = "✖ sign in again", "red"
+  elseif r.open then
+    state = "no sign-in"
   elseif not r.signed_in then
     state, colour = "not signed in yet", nil
   end
@@ -265,12 +296,24 @@ local function deals_line(s)
   return table.concat(out, ", ")
 end
 
-local function callbacks_lines(cmd, c)
+-- Without callbacks a change is as late as the time between two polls, at most.
+local function polls_words(s)
+  local polls = s.polls
+  local late = s.webhook.mode ~= "callbacks" and polls.late_ms and
+    ("; a change was found %s after it was made"):format(table_text.span(polls.late_ms)) or ""
+  return ("every %s, last %s%s"):format(table_text.span(polls.every_ms),
+    table_text.ago(polls.at_ms), late)
+end
+
+local function callbacks_lines(cmd, s)
+  local c = s.callbacks
   if not (c and c.stored) then
-    return { "callbacks  none are taken: changes come by polls" }
+    return { s.webhook.mode == "polls" and "callbacks  none: changes come by polls alone" or
+      "callbacks  none are taken: changes come by polls" }
   end
   local out = { ("callbacks  port %d, %d taken, %d refused"):format(c.port, c.stored,
-    c.refused + c.rejected) }
+    c.refused + c.rejected) .. (c.passed and (", %d passed on, %d wait for that"):format(c.passed,
+    c.pass_waiting) or "") }
   local function below(colour, words_of, ...)
     for _, line in ipairs(table_text.wrap(cmd, (" "):rep(11), words_of:format(...))) do
       out[#out + 1] = table_text.paint(cmd, colour, line)
@@ -333,7 +376,8 @@ local function lines_of(cmd, s)
   add { "", queue_line(s.queue), deals_line(s) }
   add { mapping_line(s) }
   add(deadline_lines(cmd, s.clocks))
-  add(callbacks_lines(cmd, s.callbacks))
+  add(callbacks_lines(cmd, s))
+  add(table_text.wrap(cmd, "polls      ", polls_words(s)))
   if #s.to_do > 0 then
     add { "", table_text.paint(cmd, "bold", "to do") }
   end

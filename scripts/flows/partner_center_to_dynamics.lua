@@ -5,7 +5,9 @@ local brakes = require "brakes"
 local links = require "links"
 local partner_center = require "partner_center"
 local say = require "say"
+local settings = require "settings"
 local text = require "text"
+local webhook_test = require "webhook_test"
 
 local M = {}
 
@@ -42,6 +44,9 @@ end
 function M.event(payload)
   local event = json.decode(payload.body)
   if type(event) == "table" and not is_of_referral(event) then
+    if tostring(event.EventName or event.eventName):lower() == "test-created" then
+      webhook_test.came(event)
+    end
     host.log("info", "a callback of another kind of event: left alone")
     return true
   end
@@ -154,7 +159,13 @@ local function refuse(referral)
   return M.look(referral.id:lower(), "poll")
 end
 
-local function poll_one(referral, count)
+-- How late a change is when a poll finds it.
+local function late_ms(referral)
+  local at = type(referral.updatedDateTime) == "string" and text.ms(referral.updatedDateTime)
+  return at and math.max(0, host.now_ms() - at) or nil
+end
+
+local function poll_one(referral, count, note)
   if not (text.is_guid(referral.id) and text.is_guid(referral.engagementId)) then
     return true
   end
@@ -170,12 +181,13 @@ local function poll_one(referral, count)
   elseif not ok then
     return nil, err
   end
+  note(late_ms(referral))
   return note_seen(referral)
 end
 
-local function poll_page(rows, latest, count)
+local function poll_page(rows, latest, count, note)
   for _, referral in ipairs(rows) do
-    local ok, err = poll_one(referral, count)
+    local ok, err = poll_one(referral, count, note)
     if not ok then
       return nil, err
     end
@@ -186,6 +198,20 @@ local function poll_page(rows, latest, count)
   return latest
 end
 
+local function interval_ms()
+  return math.floor(settings.get "poll_minutes" * 60 * 1000)
+end
+
+---What is known of the polls: how often, when the last one was, and how late the latest change was
+---that one of them was the first to find.
+---@return { every_ms: integer, at_ms: integer|nil, late_ms: integer|nil }
+function M.polls()
+  local mark = host.store.mark_get "polled"
+  local out = mark and json.decode(mark) or {}
+  out.every_ms = interval_ms()
+  return out
+end
+
 ---The handler of the poll's tick: what changed since the last mark, minus an overlap.
 ---@return integer|nil  again in that many ms
 function M.poll()
@@ -194,17 +220,24 @@ function M.poll()
   local latest = since
   local from = text.iso(text.ms(since) - OVERLAP_MS)
   local count = brakes.round "many_changes"
+  local polled = M.polls()
+  local worst
+  local function note(ms)
+    worst = math.max(worst or 0, ms or 0)
+  end
   for rows, err in partner_center.changed_since(from) do
     if not rows then
       return nil, err
     end
-    latest, err = poll_page(rows, latest, count)
+    latest, err = poll_page(rows, latest, count, note)
     if not latest then
       return nil, err
     end
   end
   host.store.mark_set("poll", latest)
-  return math.floor((host.profile.settings.poll_minutes or 10) * 60 * 1000)
+  host.store.mark_set("polled", json.encode { at_ms = host.now_ms(),
+    late_ms = worst or polled.late_ms })
+  return interval_ms()
 end
 
 return M

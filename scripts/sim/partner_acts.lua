@@ -363,6 +363,16 @@ local function vanish(self, args)
   return { removed = self.rows:remove(row.id) }
 end
 
+local function registration(self, args)
+  return self.hooks:displace(args.url, args.url and list_of(args.events or ""))
+end
+
+local function other_event(self, args)
+  local sent = self.hooks:raise(args.event or "", args.id or self.env.uuid())
+  if not sent then return nil, "nobody is registered for that event" end
+  return { sent = true }
+end
+
 --- Name -> { help, run(partner, args) -> result | nil, problem }.
 M.acts = {
   ["portal-create"] = { run = portal_create,
@@ -401,6 +411,10 @@ M.acts = {
   expire = { run = expire,
     help = "14 days without an answer: id= [copy=microsoft]; none: by the clock" },
   vanish = { run = vanish, help = "the service loses our copy of a deal: id=" },
+  registration = { run = registration, help = "another product of ours registers for events: url= "
+    .. "events=NAME,NAME; without url: the registration is gone" },
+  ["other-event"] = { run = other_event,
+    help = "an event of another product: event=subscription-updated [id=]" },
 }
 
 return M

@@ -192,6 +192,36 @@ function M:fire(event, id, tag)
     mark = tag % 10000 })
 end
 
+--- An event of another product; who reads it must expect a resource of any kind.
+---@param event string
+---@param id string
+---@return boolean sent  it is registered for
+function M:raise(event, id)
+  local registration = host.docs.get("registration", "one")
+  if not wants(registration, event:lower()) then return false end
+  local resource = event:lower():match("^(%a+)%-") or "other"
+  deliver(self, registration, { event = event, id = id, resource = resource,
+    uri = ("https://api.partnercenter.microsoft.com/v1/%ss/%s"):format(resource, id),
+    mark = host.random(1):byte() })
+  return true
+end
+
+--- What another program of this tenant registers, or that the registration is gone.
+---@param url string|nil
+---@param events string[]|nil
+---@return table|nil registration, string|nil problem
+function M:displace(url, events)
+  if not url then
+    host.docs.drop("registration", "one")
+    return { gone = true }
+  end
+  local there = host.docs.get("registration", "one")
+  local status, _, body = self:answer(there and "PUT" or "POST", "/registration",
+    { WebhookUrl = url, WebhookEvents = json.array(events or {}) })
+  if status ~= 200 then return nil, body.description end
+  return body
+end
+
 --- How many deliveries are not at their end, and whether anyone is registered.
 ---@return integer open, boolean registered
 function M:pending()

@@ -50,14 +50,19 @@ end
 
 ---A host alone: both services are this one address.
 ---@param signed { origin: string, roots: string }
-function M.alone(signed)
+---@param forward string|nil  where callbacks go on to
+function M.alone(signed, forward)
   local dir, at = host.file.tempdir(), signed.origin
   local s = setmetatable({ dir = dir, profile = dir .. "/profile", state = dir .. "/cosell.db",
     base = { crm = at, tokens = at, partner = at }, port = free_port() }, stage)
   local secret = host.crypto.sha256(host.random(32))
   s.hook = ("http://127.0.0.1:%d/callback/%s"):format(s.port, secret)
   assert(host.file.mkdir(s.profile))
-  assert(host.file.write(s.profile .. "/profile.lua", kit.profile_text(s, s.port, SETTINGS)))
+  local profile = kit.profile_text(s, s.port, SETTINGS)
+  if forward then
+    profile = profile:gsub("\n}%s*$", ("\n  webhook = { forward = %q },\n}\n"):format(forward))
+  end
+  assert(host.file.write(s.profile .. "/profile.lua", profile))
   assert(host.file.write(dir .. "/roots.pem", signed.roots, 0x180))
   for name, text in pairs { path_secret = secret, crm_secret = "none", partner_secret = "none",
     refresh_token = "none" } do

@@ -6,6 +6,7 @@
  * The first byte says in how many pieces the rest is sent.  No input may need a timer to end.
  */
 #include "remote/inbox.h"
+#include "store/json_text.h"
 #include "unit/fake_world.h"
 #include "unit/golden.h"
 
@@ -120,6 +121,14 @@ static bool after_round(void *ctx)
 static bool on_row(void *arg, const struct job *j)
 {
 	(void)arg;
+	char *proof = NULL;
+	struct err e;
+	if (strcmp(j->kind, "forward") == 0) { /* passed on: JSON, whatever its headers hold */
+		MUST(json_text_get(t.db, j->payload, "$.headers.X-MS-Certificate-Url", &proof, &e));
+		MUST(proof != NULL);
+		free(proof);
+		return true;
+	}
 	MUST(strcmp(j->payload, t.kept) == 0);
 	t.kept_rows++;
 	return true;
@@ -160,7 +169,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					.practice_origin = "http://127.0.0.1:8080",
 					.roots = t.roots,
 					.organization = GOLDEN_ORGANIZATION};
-	struct inbox_config in = {.path = "/callback/0123456789abcdef", .job_kind = "event"};
+	struct inbox_config in = {.path = "/callback/0123456789abcdef",
+				  .job_kind = "event",
+				  .pass_kind = "forward",
+				  .pass_most = 1000};
 	in.verify = verify_new(&t.fake->world, &v);
 	t.inbox = inbox_new(t.db, t.queue, &in);
 	t.pieces = 1 + data[0] % 4;

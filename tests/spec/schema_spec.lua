@@ -221,7 +221,51 @@ local WRONG = {
     p.flows = { dynamics_to_partner_center = false, dynamics_solutions = false }
   end, "cannot run without `dynamics_to_partner_center`" },
   { "listen.path_secret", function(p) p.listen.path_secret = nil end, "missing" },
+  { "listen.public_url", function(p) p.listen.public_url = "http://127.0.0.1:8100" end,
+    "must begin with https:// (plain http is for stage \"sandbox\")" },
+  { "listen.public_url", function(p) p.listen.public_url = "http://hooks.north.example" end,
+    "must begin with https://" },
+  { "webhook.forward", function(p) p.webhook = { forward = "http://billing.example/x" } end,
+    "must begin with https://" },
+  { "webhook.forward", function(p) p.webhook = { forward = "https://billing.example/x?code=1" } end,
+    "has a query, which may be a secret: put the address into a file" },
+  { "webhook.forward", function(p) p.webhook = { forward = 5 } end, "is an address in quotes" },
+  { "webhook.forward", function(p)
+    p.webhook = { forward = "https://hooks.north.example/callback/0123456789abcdef" }
+  end, "is this host itself" },
+  { "webhook.forward_most", function(p) p.webhook = { forward_most = 0 } end, "at least 1" },
+  { "webhook.forwrad", function(p) p.webhook = { forwrad = "https://billing.example/x" } end,
+    "did you mean `forward`?" },
+  { "webhook", function(p) p.webhook = "no" end, "is a table" },
 }
+
+-- ---- webhook ----
+
+local function polls_alone(t)
+  local got = normalise(function(p) p.webhook, p.listen = false, nil end)
+  t.eq(#got.problems, 0, json.encode(got.problems))
+  t.eq({ got.config.listen.path_secret, got.config.forward, got.config.profile.webhook.on },
+    { nil, nil, false })
+  got = normalise(function(p)
+    p.webhook = { on = false, forward = "https://billing.example/x" }
+  end)
+  t.eq({ got.config.listen.path_secret, got.config.forward }, {}, "nobody calls, nothing goes on")
+  t.eq(normalise(function(p) p.webhook = true end).config.profile.webhook.on, true)
+end
+
+local function passing_on(t)
+  local c = normalise(function(p) p.webhook = { forward = "https://billing.example/x" } end).config
+  t.eq(c.forward, { address = "https://billing.example/x", job_kind = "forward", most = 10000 })
+  t.eq(c.profile.forward, nil, "C resolves it")
+  t.eq(c.profile.webhook.forward_hours, 72)
+  c = normalise(function(p)
+    p.listen.public_url = "https://hooks.north.example/in/"
+    p.webhook = { forward = { file = "billing" }, forward_most = 5 }
+  end).config
+  t.eq(c.forward, { ref = { file = "/etc/cosell/north/billing" }, job_kind = "forward", most = 5 })
+  t.eq(c.profile.public_url, "https://hooks.north.example/in", "a path is put behind it")
+  t.eq(normalise().config.forward, nil)
+end
 
 local function wrong_values(t)
   for _, case in ipairs(WRONG) do
@@ -352,6 +396,8 @@ return function(t)
   t.case("normalise_missing_key_has_the_line_of_its_table", function() missing_key(t) end)
   t.case("normalise_wrong_values_refused", function() wrong_values(t) end)
   t.case("normalise_no_table_refused", function() not_a_table(t) end)
+  t.case("normalise_webhook_off_needs_no_listener", function() polls_alone(t) end)
+  t.case("normalise_forward_is_an_address_or_a_reference", function() passing_on(t) end)
   t.case("normalise_staging_is_linked_and_needs_no_listener", function() staging(t) end)
   t.case("lines_strings_comments_functions_understood", function() key_lines(t) end)
   t.case("lines_broken_source_ends", function() broken_sources(t) end)

@@ -178,6 +178,25 @@ local function calling_back(t)
     local _, events = p:call("GET", HOOK .. "/events")
     t.ok(json.is_array(events) and #events > 5, "the list of events")
   end)
+  t.case("7.30 another product takes the registration, and gets its own events", function()
+    local p = practice()
+    p:register { "referral-created" }
+    local body, problem = p.pc:act("registration", { url = "http://other.example/x",
+      events = "subscription-updated" })
+    t.eq({ body, problem }, { nil, "WebhookUrl must be an https address" })
+    t.eq(select(2, p.pc:act("other-event", { event = "subscription-updated" })),
+      "nobody is registered for that event")
+    p.pc:act("registration", { url = "https://other.example/x", events = "Subscription-Updated" })
+    local _, seen = p:call("GET", HOOK)
+    t.eq({ seen.WebhookUrl, seen.WebhookEvents }, { "https://other.example/x",
+      { "Subscription-Updated" } })
+    p.pc:act("other-event", { event = "subscription-updated", id = "one" })
+    p:pass(1000)
+    t.eq({ #p.sent, p.sent[1].event.EventName, p.sent[1].event.ResourceName },
+      { 1, "subscription-updated", "subscription" })
+    p.pc:act("registration", {})
+    t.eq((p:call("GET", HOOK)), 404)
+  end)
   t.case("7.31 test events: registered, two a minute, results kept seven days", function()
     local p = practice()
     p:register { "referral-created" }

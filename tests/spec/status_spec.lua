@@ -108,6 +108,7 @@ queue      0 waiting, 0 running, 0 dead letters
 deals      1 linked, 1 suspended, 1 found, 1 frozen, 1 conflict
 mapping    generation 3 live for 2 h, 14 fixtures ok
 callbacks  port 8443, 12 taken, 2 refused
+polls      every 10 min, last never
 
 to do
   paused since HH:MM UTC: the CRM went back in time; look with cosell sync
@@ -128,7 +129,7 @@ to do
 -- One line of what is printed of the callbacks, or the lines below it.
 local function callbacks_of(says)
   local text, exit = run(says, { width = 80 })
-  return text:match("\n(callbacks  .-)\n\n"), exit, text
+  return text:match("\n(callbacks  .-)\npolls "), exit, text
 end
 
 return function(t)

@@ -54,6 +54,7 @@ deals      1 linked, 1 conflict
 mapping    generation 1 live for N s, no fixtures
 callbacks  port N, N taken, 0 refused
            practice only: certificates of http://127.0.0.1:N are believed
+polls      every 1 h, last AGO
 
 to do
   1 conflict: cosell conflicts

@@ -33,7 +33,7 @@ struct bench {
 	struct inbox *inbox;
 	int handled; /* calls that came to the handler */
 	int stored;  /* how often we were told to look at the queue */
-	int unproved, put_off;
+	int unproved, put_off, not_passed;
 	char why[1000]; /* of the last that was not taken */
 };
 
@@ -57,6 +57,13 @@ static void on_refused(void *ctx, bool unproved, const struct err *why)
 	unproved ? b->unproved++ : b->put_off++;
 	snprintf(b->why, sizeof(b->why), "%s", why->text);
 }
+
+static void on_not_passed(void *ctx)
+{
+	((struct bench *)ctx)->not_passed++;
+}
+
+static int pass_most; /* of the next bench: so many may wait to be passed on; 0: none is */
 
 /* In place: the listener keeps the address. */
 static void bench_open(struct bench *b, const char *path, bool with_verify)
@@ -83,6 +90,9 @@ static void bench_open(struct bench *b, const char *path, bool with_verify)
 				  .verify = b->verify,
 				  .stored = on_stored,
 				  .refused = on_refused,
+				  .pass_kind = pass_most > 0 ? "forward" : NULL,
+				  .pass_most = pass_most,
+				  .not_passed = on_not_passed,
 				  .ctx = b};
 	b->inbox = inbox_new(b->db, b->queue, &ic);
 	CHECK(db_commit(b->db, &e));
@@ -283,6 +293,111 @@ static void check_way(void)
 		hang_up(&c);
 		bench_close(&b);
 	}
+}
+
+/* ---- what goes on to another ---- */
+
+static int64_t count_waiting(struct bench *b)
+{
+	int64_t n = -1;
+	return inbox_waiting(b->inbox, &n) ? n : -1;
+}
+
+static void post(struct bench *b, const char *heads, const char *body)
+{
+	struct client c;
+	ask(&c, b, "POST " PATH, heads, body);
+	CHECK(commit(b));
+	CHECK_INT(status_of(&c), 200);
+	hang_up(&c);
+}
+
+static void check_passing(void)
+{
+	CASE ("inbox_second_row_holds_body_and_proof_as_they_came") {
+		struct bench b;
+		struct client c;
+		struct err e;
+		struct job j = {0};
+		struct job k = {0};
+		pass_most = 10;
+		bench_open(&b, ":memory:", false);
+		ask(&c, &b, "POST " PATH,
+		    "authorization: Signature a+b/c=\r\nX-Other: 1\r\ncontent-type: a/b;  c\r\n"
+		    "x-MS-certificate-URL: https://certs.example/a\r\n",
+		    "{\"a\" : \xff}\n");
+		CHECK(commit(&b));
+		CHECK_INT(status_of(&c), 200);
+		CHECK_INT(rows(&b), 2);
+		CHECK_INT(queue_take(b.queue, 60000, 1, &j, &e), 1);
+		CHECK_INT(queue_take(b.queue, 60000, 1, &k, &e), 1);
+		CHECK_STR(j.kind, "event");
+		CHECK_STR(k.kind, "forward");
+		CHECK_STR(k.payload, "{\"body\":\"eyJhIiA6IP99Cg==\",\"headers\":{"
+				     "\"X-Cosell-Passed-On\":\"1\",\"Content-Type\":\"a/b;  c\","
+				     "\"Authorization\":\"Signature a+b/c=\","
+				     "\"X-MS-Certificate-Url\":\"https://certs.example/a\"}}");
+		CHECK_INT(state(&b).passed, 1);
+		job_clear(&j);
+		job_clear(&k);
+		hang_up(&c);
+		bench_close(&b);
+	}
+	CASE ("inbox_second_row_is_lost_with_the_first_and_never_without_it") {
+		struct bench b;
+		struct client c;
+		char path[200];
+		snprintf(path, sizeof(path), "%s/pass.db", tests_tempdir());
+		pass_most = 10;
+		bench_open(&b, path, false);
+		ask(&c, &b, "POST " PATH, "", "{}");
+		fake_disk_full(true);
+		CHECK(!commit(&b));
+		fake_disk_full(false);
+		CHECK_INT(status_of(&c), 503);
+		CHECK_INT(rows(&b), 0);
+		CHECK_INT(state(&b).passed, 0);
+		hang_up(&c);
+		bench_close(&b);
+	}
+	CASE ("inbox_passes_on_so_many_and_takes_all") {
+		struct bench b;
+		struct err e;
+		struct job j = {0};
+		pass_most = 2;
+		bench_open(&b, ":memory:", false);
+		post(&b, "", "1");
+		post(&b, "", "2");
+		post(&b, "", "3");
+		CHECK_INT(b.not_passed, 1);
+		CHECK_INT(rows(&b), 5);
+		CHECK_INT(count_waiting(&b), 2);
+		for (int i = 0; i < 5; i++) { /* all but one that is to be passed on are done */
+			CHECK_INT(queue_take(b.queue, 60000, 1, &j, &e), 1);
+			bool keeps = strcmp(j.kind, "forward") == 0 && count_waiting(&b) == 1;
+			CHECK(keeps || queue_done(b.queue, j.id, &e));
+			job_clear(&j);
+		}
+		CHECK_INT(count_waiting(&b), 1);
+		post(&b, "", "4"); /* it has not counted again yet */
+		CHECK_INT(b.not_passed, 2);
+		fake_pass(b.fake, 100);
+		post(&b, "", "5");
+		post(&b, "", "6");
+		CHECK_INT(b.not_passed, 3);
+		CHECK_INT(state(&b).passed, 3);
+		bench_close(&b);
+	}
+	CASE ("inbox_what_was_passed_on_goes_no_further") {
+		struct bench b;
+		pass_most = 10;
+		bench_open(&b, ":memory:", false);
+		post(&b, "x-cosell-passed-on: 1\r\n", "{}");
+		CHECK_INT(rows(&b), 1);
+		CHECK_INT(b.not_passed, 0);
+		bench_close(&b);
+	}
+	pass_most = 0;
 }
 
 /* ---- refusals ---- */
@@ -571,6 +686,7 @@ static void check_trouble(void)
 void check_inbox(void)
 {
 	check_way();
+	check_passing();
 	check_refusals();
 	check_uniform();
 	check_trouble();
