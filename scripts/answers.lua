@@ -245,16 +245,27 @@ function QUESTIONS.settings(self, q)
   return {}
 end
 
--- The profile has neither ctx nor a contract here: schema.lua checks it.
-function QUESTIONS.profile(self)
-  local chunk, message = self.files.compile("profile", mapping_env.new())
+-- What a file of the profile returns; it has neither ctx nor a contract here.
+local function table_of(self, role)
+  local chunk, message = self.files.compile(role, mapping_env.new())
   if not chunk then error({ kind = "config", text = message }) end
   local value = chunk()
   if type(value) ~= "table" then
-    local _, name = self.files.text("profile")
+    local _, name = self.files.text(role)
     error({ kind = "config", text = name .. ": must return a table, not " .. kind_of(value) })
   end
   return value
+end
+
+-- The profile, and the settings.lua that it is laid over: a text says why there is no table.
+-- schema.lua checks both.
+function QUESTIONS.profile(self)
+  local shared
+  if self.files.text("settings") then
+    local ok, value = pcall(table_of, self, "settings")
+    shared = ok and value or mapping_files.said(value)
+  end
+  return { profile = table_of(self, "profile"), shared = shared }
 end
 
 function QUESTIONS.describe(self)

@@ -68,6 +68,8 @@ host = {}
 
 ---@class host.profile
 ---@field stage "production"|"staging"|"sandbox"
+---@field mapping string the folder of the mapping's files; often `dir`
+---@field mapping_shown string the same as people read it
 ---@field flows table<string, boolean>
 ---@field settings table<string, any>
 ---@field columns table
@@ -137,8 +139,8 @@ function host.restore(what) end
 
 ---(suspends) Commands that run here: loads and checks a profile folder; host.map then asks it.
 ---@param dir string
----@param how? { unproved?: boolean } unproved: the profile alone; who asks finds what is wrong with
----the rest
+---@param how? { unproved?: boolean, mapping?: string } unproved: the profile alone; who asks finds
+---what is wrong with the rest; mapping: that folder's files in place of the profile's own
 ---@return { problems: table[], profile?: table }? loaded, err? err
 function host.load(dir, how) end
 
@@ -151,10 +153,11 @@ local watching = {} -- luacheck: ignore 241
 ---@return boolean changed false: too late
 function watching:wait(timeout_ms) end
 
----Commands that run here: hears of changes below a folder.
+---Commands that run here: hears of changes below folders.
 ---@param folder string
+---@param ... string
 ---@return host.watching? watch, err? err
-function host.watch(folder) end
+function host.watch(folder, ...) end
 
 ---From here on this task only tries: what it writes into the state is undone at the end of each of
 ---its steps, and of requests only those that read are sent.  There is no way back.
@@ -165,7 +168,8 @@ function host.rehearse() end
 function host.rehearsed() end
 
 ---(suspends) Another version of the profile's files, proved like any other; its tasks rehearse.
----@param source { dir?: string, shown?: string, generation?: integer }
+---@param source { dir?: string, mapping?: string, shown?: string, generation?: integer } mapping:
+---the files of that folder, under the profile that runs
 ---@return host.trial? trial, err? err
 function host.trial(source) end
 
@@ -563,7 +567,7 @@ function host.file.read(path) end
 
 ---@param path string
 ---@param text string
----@param mode? integer default 0644
+---@param mode? integer default: that of the file that is there, else 0644
 ---@return true? ok, err? err whole or not at all
 function host.file.write(path, text, mode) end
 

@@ -6,32 +6,40 @@ local contract = require "contract"
 
 local M = {}
 
-local FILES = { "profile", "details", "country", "deal_value", "taxonomy", "default.details" }
+local FILES = { "profile", "settings", "details", "country", "deal_value", "taxonomy",
+  "default.details" }
 local TEXT_MOST = 100000 -- bytes of a file that are sent along, for finding lines
 
 -- Settings that name a column, and such that decide what is needed.
 local SETTINGS = { "deal_value_field", "deal_value_currency_field", "country_field", "duns_field",
   "sync_leads" }
 
+-- Some editors write another encoding: what is not ASCII in such a file is a question mark here.
+local function readable(source)
+  return utf8.len(source) and source or (source:gsub("[\x80-\xFF]", "?"))
+end
+
 local function files_of(self)
   local out = {}
   for _, role in ipairs(FILES) do
     local source, name = self.files.text(role)
     if source then
-      out[role] = { name = name, text = #source <= TEXT_MOST and source or nil }
+      out[role] = { name = name, text = #source <= TEXT_MOST and readable(source) or nil }
     end
   end
   return out
 end
 
--- The profile's names for columns; schema.lua checks the profile itself.
+-- The profile's names for columns, over those of settings.lua; schema.lua checks both.
 local function roles_of(self)
-  local chunk = self.files.text("profile") and self.files.compile("profile", {})
-  local ok, profile = pcall(chunk or error)
-  local given = ok and type(profile) == "table" and rawget(profile, "columns")
   local out = {}
-  for role, name in next, type(given) == "table" and given or {} do
-    if type(role) == "string" and type(name) == "string" then out[role] = name end
+  for _, file in ipairs { "settings", "profile" } do
+    local chunk = self.files.text(file) and self.files.compile(file, {})
+    local ok, value = pcall(chunk or error)
+    local given = ok and type(value) == "table" and rawget(value, "columns")
+    for role, name in next, type(given) == "table" and given or {} do
+      if type(role) == "string" and type(name) == "string" then out[role] = name end
+    end
   end
   return out
 end

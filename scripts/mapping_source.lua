@@ -45,12 +45,22 @@ function Source:lines_of(role)
   return self.lines[role]
 end
 
--- What a file is called, or would be if it were there.
+local ROLES = { "details", "country", "deal_value" }
+
+-- What a file is called, or would be if it were there: beside the others of the mapping.
 local function name_of(self, role)
-  local file = self.files[role]
-  if file then return file.name end
-  local profile = self.files.profile
-  return ((profile and profile.name or "profile.lua"):gsub("[^/]*$", role .. ".lua"))
+  local files = self.files
+  if files[role] then return files[role].name end
+  local near = files.settings or files.taxonomy or files.profile
+  for _, other in ipairs(ROLES) do near = files[other] or near end
+  return ((near and near.name or "profile.lua"):gsub("[^/]*$", role .. ".lua"))
+end
+
+-- What a profile says may stand in settings.lua.
+local function role_of(self, where)
+  if where.role ~= "profile" or not self.files.settings then return where.role end
+  return not self:lines_by_key("profile")[where.key] and self:lines_by_key("settings")[where.key]
+    and "settings" or "profile"
 end
 
 -- From this line on, else anywhere.
@@ -63,17 +73,22 @@ local function line_with(lines, word, from)
   return nil
 end
 
+function Source:lines_by_key(role)
+  local file = self.files[role]
+  self.keys[role] = self.keys[role] or schema_lines.of(file and file.text or "")
+  return self.keys[role]
+end
+
 --- Where a key stands, or a name in the function that is there.
 ---@param where { role: string, key: string, word: string|nil, line: integer|nil }
 ---@return string file, integer|nil line
 function Source:find(where)
-  local role = where.role
+  local role = role_of(self, where)
   local file = self.files[role]
   local name = name_of(self, role)
   if where.line then return name, where.line end
   if not (file and file.text) then return name, nil end
-  self.keys[role] = self.keys[role] or schema_lines.of(file.text)
-  local near, lines = where.key, self.keys[role]
+  local near, lines = where.key, self:lines_by_key(role)
   while near and not lines[near] do near = near:match("^(.*)%.[^.]*$") end
   local at = near and lines[near]
   if near == where.key and not where.word then return name, at end
@@ -90,7 +105,6 @@ function Source:names(word)
   return false
 end
 
-local ROLES = { "details", "country", "deal_value" }
 local BIND = "bind%s*%(?%s*[\"']([%w_]+)[\"']"
 local TABLE = "table%s*=%s*[\"']([%w_]+)[\"']"
 

@@ -35,11 +35,15 @@ local function profile()
   }
 end
 
-local function laid_over(below, above)
+--- One table over another, key by key, into the one below.
+---@param below table
+---@param above table
+---@return table below
+function M.laid_over(below, above)
   for name, value in pairs(above) do
     local known = below[name]
     local both = type(known) == "table" and type(value) == "table"
-    below[name] = both and laid_over(known, value) or value
+    below[name] = both and M.laid_over(known, value) or value
   end
   return below
 end
@@ -50,7 +54,7 @@ end
 ---@return table
 function M.below(given)
   if given.practice ~= true then return given end
-  return laid_over(profile(), given)
+  return M.laid_over(profile(), given)
 end
 
 return M

@@ -276,7 +276,7 @@ function M.save(link, name)
   if not list then
     return nil, err
   end
-  local folder, saved = host.profile.dir .. "/fixtures", {}
+  local folder, saved = host.profile.mapping .. "/fixtures", {}
   local files = file_names(name, list)
   for _, file in ipairs(files) do
     if not free(folder .. "/" .. file) then

@@ -70,7 +70,7 @@ static void on_loaded(void *ctx, struct generation *g, const char *problems, con
 	buf_free(&b);
 }
 
-static bool on_load(void *ctx, const char *dir, bool prove,
+static bool on_load(void *ctx, const char *dir, const char *mapping, bool prove,
 		    void (*done)(void *, const char *, const struct err *), void *arg,
 		    struct err *e)
 {
@@ -81,10 +81,15 @@ static bool on_load(void *ctx, const char *dir, bool prove,
 	free(h->shown);
 	h->shown = xstrdup(dir);
 	h->dir = app_folder(dir, e);
-	if (!h->dir)
+	char *lent = mapping && h->dir ? app_folder(mapping, e) : NULL;
+	if (!h->dir || (mapping && !lent))
 		return false;
-	const struct generation_env env = process_env(&h->p, h->paths, h->dir, h->shown);
+	struct generation_env env = process_env(&h->p, h->paths, h->dir, h->shown);
+	env.files.mapping = lent;
+	env.files.mapping_shown = mapping;
+	env.files.lent = lent != NULL;
 	h->candidate = candidate_start(&env, prove, on_loaded, h, e);
+	free(lent);
 	if (!h->candidate)
 		return false;
 	h->load_done = done;

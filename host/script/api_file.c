@@ -76,12 +76,16 @@ static bool write_all(int fd, const char *p, size_t n)
 	return true;
 }
 
-static bool write_whole(const char *path, const char *next, const char *p, size_t n, mode_t mode)
+/* Of mode; if that is below 0, of the mode of the file that is there, else 0644. */
+static bool write_whole(const char *path, const char *next, const char *p, size_t n, int mode)
 {
-	int fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	struct stat st;
+	bool kept = mode < 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+	mode_t first = kept ? st.st_mode & 0777 : mode < 0 ? 0644 : (mode_t)mode;
+	int fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, first);
 	if (fd < 0)
 		return false;
-	bool ok = write_all(fd, p, n);
+	bool ok = (!kept || fchmod(fd, first) == 0) && write_all(fd, p, n);
 	int error = errno;
 	ok = close(fd) == 0 && ok;
 	if (ok && rename(next, path) == 0)
@@ -99,10 +103,11 @@ static int l_write(lua_State *L)
 	size_t n = 0;
 	const char *path = luaL_checkstring(L, 1);
 	const char *text = luaL_checklstring(L, 2, &n);
-	lua_Integer mode = luaL_optinteger(L, 3, 0644);
-	luaL_argcheck(L, mode >= 0 && mode <= 0777, 3, "a mode such as 0x180 (0600)");
+	lua_Integer mode = luaL_optinteger(L, 3, -1);
+	luaL_argcheck(L, lua_isnoneornil(L, 3) || (mode >= 0 && mode <= 0777), 3,
+		      "a mode such as 0x180 (0600)");
 	const char *next = lua_pushfstring(L, "%s.%d.new", path, (int)getpid());
-	return outcome(L, path, write_whole(path, next, text, n, (mode_t)mode));
+	return outcome(L, path, write_whole(path, next, text, n, (int)mode));
 }
 
 static int by_name(const void *a, const void *b)

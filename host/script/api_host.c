@@ -252,24 +252,26 @@ static void load_done(void *arg, const char *json, const struct err *e)
 	free(k);
 }
 
-/* host.load(dir, {unproved=}) (suspends) -> {profile=, problems={}} | nil, err; host.map then asks it
- */
+/* host.load(dir, {unproved=, mapping=}) (suspends) -> {profile=, problems={}} | nil, err; host.map
+ * then asks it */
 static int l_load(lua_State *L)
 {
-	static const char *const keys[] = {"unproved", NULL};
+	static const char *const keys[] = {"unproved", "mapping", NULL};
 	struct services *s = api_local(L);
 	const char *dir = luaL_checkstring(L, 1);
 	lua_settop(L, 2);
 	if (!lua_isnil(L, 2))
 		api_check_keys(L, 2, keys);
-	bool prove = lua_isnil(L, 2) || !api_opt_bool(L, 2, "unproved");
+	bool given = !lua_isnil(L, 2);
+	bool prove = !given || !api_opt_bool(L, 2, "unproved");
+	const char *mapping = given ? api_opt_string(L, 2, "mapping", NULL) : NULL;
 	struct task *t = task_of(L);
 	if (!s->load)
 		return luaL_error(L, "host: no load in this command");
 	struct ticket *k = NEW(struct ticket);
 	*k = task_ticket(t);
 	struct err e;
-	if (!s->load(s->ctx, dir, prove, load_done, k, &e)) {
+	if (!s->load(s->ctx, dir, mapping, prove, load_done, k, &e)) {
 		free(k);
 		return vm_fail(L, &e);
 	}

@@ -68,12 +68,16 @@ static bool read_kept(struct services *s, int generation, struct files *out, str
 	       err_set(e, ERR_ABSENT, "the files of generation %d are not kept", generation);
 }
 
-static struct trial *start(struct services *s, struct opening *o, const char *dir,
-			   const char *shown, int generation, struct err *e)
+static struct trial *start(struct services *s, struct opening *o, struct trial_source source,
+			   int generation, struct err *e)
 {
 	struct files kept = {0};
 	char *name = xasprintf("generation %d", generation);
-	struct trial_source source = {dir, dir ? shown : name, dir ? NULL : &kept};
+	const char *dir = source.dir;
+	if (!dir) {
+		source.shown = name;
+		source.kept = &kept;
+	}
 	struct trial *t = NULL;
 	if (!dir)
 		source.dir = trials_dir(s->trials);
@@ -84,15 +88,18 @@ static struct trial *start(struct services *s, struct opening *o, const char *di
 	return t;
 }
 
-/* host.trial{dir=, shown=} or {generation=} (suspends) -> trial | nil, err */
+/* host.trial{dir=, shown=}, {mapping=, shown=} or {generation=} (suspends) -> trial | nil, err */
 static int l_trial(lua_State *L)
 {
-	static const char *const keys[] = {"dir", "shown", "generation", NULL};
+	static const char *const keys[] = {"dir", "mapping", "shown", "generation", NULL};
 	struct services *s = api_services(L);
 	API_NEED(L, s, trials);
 	api_check_keys(L, 1, keys);
-	const char *dir = api_opt_string(L, 1, "dir", NULL);
-	const char *shown = dir ? api_need_string(L, 1, "shown") : NULL;
+	const char *mapping = api_opt_string(L, 1, "mapping", NULL);
+	const char *dir = mapping ? mapping : api_opt_string(L, 1, "dir", NULL);
+	struct trial_source source = {.dir = dir, .mapping = mapping != NULL};
+	if (dir)
+		source.shown = api_need_string(L, 1, "shown");
 	int64_t generation = api_opt_int(L, 1, "generation", 0);
 	luaL_argcheck(L, dir || (generation > 0 && generation < INT32_MAX), 1,
 		      "a folder, or a generation's number");
@@ -100,7 +107,7 @@ static int l_trial(lua_State *L)
 	struct opening *o = NEW(struct opening);
 	struct err e;
 	o->ticket = task_ticket(t);
-	o->trial = start(s, o, dir, shown, (int)generation, &e);
+	o->trial = start(s, o, source, (int)generation, &e);
 	if (!o->trial) {
 		free(o);
 		return vm_fail(L, &e);

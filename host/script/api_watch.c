@@ -1,5 +1,5 @@
 /*
- * host.watch: a command that runs here waits for changes below a folder.
+ * host.watch: a command that runs here waits for changes below some folders.
  *
  * Only a hint, as io/watch gives it: who hears it reads the files.  Owns the watch through userdata;
  * a change that comes while nobody waits is told to the next who does.
@@ -105,24 +105,31 @@ static int l_wait(lua_State *L)
 	return task_wait(L, t, false, on_cancel, k);
 }
 
-static bool start(struct look *k, struct loop *l, const char *folder, struct err *e)
+/* The folders are the first n values on the stack, checked. */
+static bool start(struct look *k, struct loop *l, lua_State *L, int n, struct err *e)
 {
 	k->late = loop_timer_new(l, on_late, k);
 	k->watch = watch_new(l, QUIET_MS, on_change, k, e);
-	return k->watch && watch_add(k->watch, folder, e);
+	bool ok = k->watch != NULL;
+	for (int i = 1; i <= n && ok; i++)
+		ok = watch_add(k->watch, lua_tostring(L, i), e);
+	return ok;
 }
 
-/* host.watch(folder) -> watch | nil, err */
+/* host.watch(folder, ...) -> watch | nil, err */
 static int l_watch(lua_State *L)
 {
 	struct services *s = api_local(L);
-	const char *folder = luaL_checkstring(L, 1);
+	int n = lua_gettop(L);
+	(void)luaL_checkstring(L, 1);
+	for (int i = 2; i <= n; i++)
+		(void)luaL_checkstring(L, i);
 	struct look **box = lua_newuserdatauv(L, sizeof(void *), 0);
 	*box = NULL;
 	luaL_setmetatable(L, look_type);
 	struct err e;
 	struct look *k = NEW(struct look);
-	if (!start(k, s->loop, folder, &e)) {
+	if (!start(k, s->loop, L, n, &e)) {
 		look_free(k);
 		return vm_fail(L, &e);
 	}

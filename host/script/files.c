@@ -220,27 +220,60 @@ static bool fixture_entry(struct reader *r, const char *path, const char *name, 
 	return add(r, false, role, xasprintf("%s/fixtures/%s", shown, name), path, FILE_MOST, e);
 }
 
-static bool profile_entry(struct reader *r, const char *path, const char *name, void *arg,
-			  struct err *e)
+/* A folder of the administrator's: the profile, the mapping's files, or both. */
+struct own {
+	const struct files_source *in;
+	const char *shown;
+	bool profile, mapping;
+};
+
+/* What is of the mapping stands in a folder that is for the profile alone. */
+static bool misplaced(const struct own *own, const char *name, struct err *e)
 {
-	static const char *const known[] = {"profile", "details", "country", "deal_value",
-					    "taxonomy"};
-	const char *shown = arg;
+	return own->in->lent ||
+	       err_set(e, ERR_CONFIG,
+		       "%s/%s: is not read, since `mapping` of the profile names %s; move it there",
+		       own->shown, name, own->in->mapping_shown);
+}
+
+static bool known_file(struct reader *r, const struct own *own, const char *path, const char *name,
+		       struct err *e)
+{
+	if (strcmp(name, "profile.lua") == 0 ? !own->profile : !own->mapping)
+		return strcmp(name, "profile.lua") == 0 || misplaced(own, name, e);
+	return add(r, false, stem(name, ".lua"), xasprintf("%s/%s", own->shown, name), path,
+		   FILE_MOST, e);
+}
+
+static bool own_entry(struct reader *r, const char *path, const char *name, void *arg,
+		      struct err *e)
+{
+	static const char *const known[] = {"profile.lua", "settings.lua",   "details.lua",
+					    "country.lua", "deal_value.lua", "taxonomy.lua"};
+	const struct own *own = arg;
 	if (strcmp(name, "fixtures") == 0 && is_folder(path))
-		return walk(r, path, fixture_entry, arg, e);
-	char *base = stem(name, ".lua");
-	if (!base)
-		return true;
+		return own->mapping ? walk(r, path, fixture_entry, (void *)own->shown, e)
+				    : misplaced(own, name, e);
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (strcmp(base, known[i]) == 0)
-			return add(r, false, base, xasprintf("%s/%s", shown, name), path, FILE_MOST,
-				   e);
+		if (strcmp(name, known[i]) == 0)
+			return known_file(r, own, path, name, e);
+	char *base = stem(name, ".lua");
+	if (base && !r->look)
+		log_warn("%s/%s: is not read; known are profile, settings, details, country, "
+			 "deal_value, taxonomy",
+			 own->shown, name);
 	free(base);
-	if (!r->look)
-		log_warn("%s/%s: is not read; known are profile, details, country, deal_value, "
-			 "taxonomy",
-			 shown, name);
 	return true;
+}
+
+static bool mapping_folder(struct reader *r, const struct files_source *in, struct err *e)
+{
+	struct own own = {.in = in, .shown = in->mapping_shown, .mapping = true};
+	if (!is_folder(in->mapping))
+		return err_set(e, ERR_CONFIG,
+			       "%s: there is no such folder; `mapping` of the profile names it",
+			       in->mapping_shown);
+	return walk(r, in->mapping, own_entry, &own, e);
 }
 
 /* "fixture:NAME" is fixtures/NAME.json, the others are ROLE.lua */
@@ -278,7 +311,9 @@ static bool profile_folder(struct reader *r, const struct files_source *in, stru
 	if (!there)
 		return err_set(e, ERR_CONFIG, "%s: there is no profile.lua in this folder",
 			       in->shown);
-	return walk(r, in->profile, profile_entry, (void *)in->shown, e);
+	struct own own = {.in = in, .shown = in->shown, .profile = true, .mapping = !in->mapping};
+	return walk(r, in->profile, own_entry, &own, e) &&
+	       (!in->mapping || mapping_folder(r, in, e));
 }
 
 /* ---- the whole ---- */

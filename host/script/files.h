@@ -13,12 +13,15 @@ struct files;
 
 /* Where they are; NULL: not wanted. */
 struct files_source {
-	const char *scripts;      /* folder */
-	const char *commands;     /* another folder of commands (tests) */
-	const char *defaults;     /* mappings/default */
-	const char *countries;    /* countries.lua */
-	const char *profile;      /* the profile folder, absolute */
-	const char *shown;        /* the same as the user wrote it, for messages */
+	const char *scripts;   /* folder */
+	const char *commands;  /* another folder of commands (tests) */
+	const char *defaults;  /* mappings/default */
+	const char *countries; /* countries.lua */
+	const char *profile;   /* the profile folder, absolute */
+	const char *shown;     /* the same as the user wrote it, for messages */
+	const char *mapping;   /* the mapping's files are in this folder, absolute, not there */
+	const char *mapping_shown;
+	bool lent; /* for a trial: what stands beside the profile is left out, not wrong */
 	const struct files *kept; /* these in place of what is in the profile folder */
 };
 
@@ -36,8 +39,8 @@ struct files {
 	char hash[65]; /* of names and contents */
 };
 
-/* false and *e (ERR_CONFIG): not there, not a plain file, too large, writable by everybody, or
- * still changing. */
+/* false and *e (ERR_CONFIG): not there, not a plain file, too large, writable by everybody, still
+ * changing, or a mapping's file beside a profile whose mapping is elsewhere. */
 bool files_read(struct files *out, const struct files_source *in, struct err *e) MUST_USE;
 void files_clear(struct files *f);
 /* One more file that is not on any disk: role, as in a profile folder, and text are copied. */

@@ -16,9 +16,11 @@
 
 #define DEADLINE_MS 1000
 #define MEMORY      ((size_t)64 << 20)
+#define MOVES_MOST  3
 
 struct candidate {
-	struct generation_env env;
+	struct generation_env env; /* files.mapping is g's */
+	int moves;                 /* to another folder of the mapping */
 	bool prove;
 	candidate_done *done;
 	void *ctx;
@@ -41,6 +43,7 @@ void generation_free(struct generation *g)
 		mapper_free(g->mapper);
 	api_close(&g->services);
 	profile_free(g->profile);
+	profile_mapping_clear(&g->mapping);
 	files_clear(&g->files);
 	free(g->set);
 	free(g);
@@ -219,19 +222,71 @@ static bool apply_limits(struct candidate *c, struct err *e)
 	return make_mapper(c, p->mapping_deadline_ms, p->mapping_memory, e);
 }
 
+static struct profile *read_profile(struct candidate *c, const char *answer,
+				    struct profile_mapping *m, struct err *e)
+{
+	const struct files_one *f = files_mapping(&c->files, "profile");
+	const struct files_one *shared = files_mapping(&c->files, "settings");
+	const struct profile_source in = {.dir = c->env.files.profile,
+					  .file = f->shown,
+					  .text = f->text,
+					  .shared_file = shared ? shared->shown : NULL,
+					  .shared_text = shared ? shared->text : NULL,
+					  .answer = answer};
+	return profile_read(c->g->vm, &in, m, &c->problems, e);
+}
+
+static bool start(struct candidate *c, struct profile_mapping *m, struct err *e);
+
+/* The profile names another folder than was read: then what was found out counts for nothing. */
+static bool is_elsewhere(const struct candidate *c, const struct profile_mapping *m)
+{
+	const char *read = c->env.files.mapping;
+	if (c->env.files.kept || c->env.files.lent)
+		return false;
+	return m->dir ? !read || strcmp(m->dir, read) != 0 : read != NULL;
+}
+
+static bool start_anew(struct candidate *c, struct profile_mapping *m, struct err *e)
+{
+	generation_free(c->g);
+	c->g = NEW(struct generation);
+	files_clear(&c->files);
+	free(c->problems);
+	c->problems = NULL;
+	return start(c, m, e);
+}
+
+static void move(struct candidate *c, struct profile_mapping *m)
+{
+	struct err e;
+	if (m->dir && c->env.folder)
+		c->env.folder(c->env.folder_ctx, m->dir);
+	bool ok = ++c->moves <= MOVES_MOST ? start_anew(c, m, &e)
+					   : err_set(&e, ERR_CONFIG, "%s: the files keep changing",
+						     c->env.files.shown);
+	profile_mapping_clear(m);
+	if (!ok)
+		finish(c, &e);
+}
+
 static void on_profile(void *arg, const char *answer, size_t len, const struct err *e)
 {
 	(void)len;
 	struct candidate *c = arg;
+	struct profile_mapping m = {0};
 	struct err why;
 	c->call = NULL;
 	if (!answer) {
 		finish(c, e);
 		return;
 	}
-	const struct files_one *f = files_mapping(&c->files, "profile");
-	const struct profile_source in = {c->env.files.profile, f->shown, f->text, answer};
-	c->g->profile = profile_read(c->g->vm, &in, &c->problems, &why);
+	c->g->profile = read_profile(c, answer, &m, &why);
+	if (is_elsewhere(c, &m)) {
+		move(c, &m);
+		return;
+	}
+	profile_mapping_clear(&m);
 	if (!c->g->profile || !apply_limits(c, &why)) {
 		finish(c, &why);
 		return;
@@ -259,8 +314,13 @@ static void make_vm(struct candidate *c)
 	api_open(g->vm, &g->services);
 }
 
-static bool start(struct candidate *c, struct err *e)
+/* With the mapping's files from m, which is taken over. */
+static bool start(struct candidate *c, struct profile_mapping *m, struct err *e)
 {
+	c->g->mapping = *m;
+	*m = (struct profile_mapping){0};
+	c->env.files.mapping = c->g->mapping.dir;
+	c->env.files.mapping_shown = c->g->mapping.shown;
 	if (!files_read(&c->files, &c->env.files, e))
 		return false;
 	memcpy(c->g->hash, c->files.hash, sizeof(c->g->hash));
@@ -281,7 +341,13 @@ struct candidate *candidate_start(const struct generation_env *env, bool prove,
 	c->done = done;
 	c->ctx = ctx;
 	c->g = NEW(struct generation);
-	if (start(c, e))
+	struct profile_mapping expected = {0};
+	if (env->files.mapping && !env->files.kept)
+		expected = (struct profile_mapping){xstrdup(env->files.mapping),
+						    xstrdup(env->files.mapping_shown)};
+	struct profile_mapping none = {0};
+	bool again = expected.dir && !env->files.lent; /* the profile may name another one now */
+	if (start(c, &expected, e) || (again && start_anew(c, &none, e)))
 		return c;
 	candidate_free(c);
 	return NULL;

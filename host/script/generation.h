@@ -19,6 +19,7 @@ struct generation {
 	struct tasks *tasks; /* NULL until generation_begin */
 	struct mapper *mapper;
 	struct profile *profile;
+	struct profile_mapping mapping; /* the folder that was read */
 	struct services services;
 	struct generation *older;
 	bool described;   /* host.profile was filled when main.lua was proved */
@@ -37,11 +38,15 @@ bool generation_keep(struct generation *g, struct filesets *f, struct err *e) MU
 struct generation_env {
 	struct loop *loop;
 	const struct world *world;
-	struct files_source files;
+	struct files_source files;  /* of `mapping`: what is expected, unless files.lent */
 	const char *mapper_program; /* absolute */
+	/* Hears of a folder that the profile names, before it is read; may be NULL. */
+	void (*folder)(void *ctx, const char *dir);
+	void *folder_ctx;
 };
 
-/* Reads the files, evaluates the profile; with `prove` also asks the mapping process to check
+/* Reads the files, evaluates the profile, reads them once more if it names another folder for the
+ * mapping than was expected; with `prove` also asks the mapping process to check
  * itself and runs main.lua once.  done is called once, from the loop: g (now the caller's), or
  * NULL and e (ERR_CONFIG).  problems: JSON list of what is wrong, or NULL; dies on return. */
 struct candidate;

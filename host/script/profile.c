@@ -189,6 +189,7 @@ static void read_remotes(lua_State *L, struct profile *p)
 struct reading {
 	const struct profile_source *in;
 	struct profile *p;
+	struct profile_mapping *mapping;
 	char **problems;
 	struct buf json; /* while json_encode may raise */
 	struct err e;
@@ -264,15 +265,45 @@ static void read_config(lua_State *L, struct reading *r)
 
 /* ---- reading ---- */
 
+void profile_mapping_clear(struct profile_mapping *m)
+{
+	free(m->dir);
+	free(m->shown);
+	*m = (struct profile_mapping){0};
+}
+
 static void push_where(lua_State *L, const struct profile_source *in)
 {
-	lua_createtable(L, 0, 3);
-	lua_pushstring(L, in->dir);
-	lua_setfield(L, -2, "dir");
-	lua_pushstring(L, in->file);
-	lua_setfield(L, -2, "file");
-	lua_pushstring(L, in->text);
-	lua_setfield(L, -2, "text");
+	const char *const members[][2] = {{"dir", in->dir},
+					  {"file", in->file},
+					  {"text", in->text},
+					  {"shared_file", in->shared_file},
+					  {"shared_text", in->shared_text}};
+	lua_createtable(L, 0, 5);
+	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+		lua_pushstring(L, members[i][1]); /* NULL: nil */
+		lua_setfield(L, -2, members[i][0]);
+	}
+}
+
+/* What the two files returned -> profile, shared on the stack. */
+static void push_answer(lua_State *L, struct reading *r)
+{
+	if (!json_decode(L, r->in->answer, strlen(r->in->answer), &r->e))
+		luaL_error(L, "%s: %s", r->in->file, r->e.text);
+	luaL_checktype(L, -1, LUA_TTABLE);
+	lua_getfield(L, -1, "profile");
+	lua_getfield(L, -2, "shared");
+	lua_remove(L, -3);
+}
+
+static void read_mapping(lua_State *L, struct reading *r)
+{
+	if (!enter(L, "mapping"))
+		return;
+	r->mapping->dir = text_of(L, "dir");
+	r->mapping->shown = text_of(L, "shown");
+	lua_pop(L, 1);
 }
 
 static int l_normalise(lua_State *L)
@@ -282,11 +313,12 @@ static int l_normalise(lua_State *L)
 	lua_pushliteral(L, "schema");
 	lua_call(L, 1, 1);
 	lua_getfield(L, -1, "normalise");
-	if (!json_decode(L, r->in->answer, strlen(r->in->answer), &r->e))
-		return luaL_error(L, "%s: %s", r->in->file, r->e.text);
+	push_answer(L, r);
 	push_where(L, r->in);
-	lua_call(L, 2, 1);
+	lua_insert(L, -2);
+	lua_call(L, 3, 1);
 	luaL_checktype(L, -1, LUA_TTABLE);
+	read_mapping(L, r);
 	lua_getfield(L, -1, "problems");
 	encode_top(L, r);
 	*r->problems = xmemdup0(r->json.data, r->json.len);
@@ -301,10 +333,10 @@ static int l_normalise(lua_State *L)
 	return 0;
 }
 
-struct profile *profile_read(struct vm *v, const struct profile_source *in, char **problems,
-			     struct err *e)
+struct profile *profile_read(struct vm *v, const struct profile_source *in,
+			     struct profile_mapping *m, char **problems, struct err *e)
 {
-	struct reading r = {.in = in, .p = NEW(struct profile), .problems = problems};
+	struct reading r = {.in = in, .p = NEW(struct profile), .mapping = m, .problems = problems};
 	lua_State *L = vm_lua(v);
 	*problems = NULL;
 	lua_pushcfunction(L, l_normalise);

@@ -65,17 +65,25 @@ struct profile {
 };
 
 struct profile_source {
-	const char *dir;    /* absolute */
-	const char *file;   /* as shown in errors */
-	const char *text;   /* of profile.lua, for the lines of its keys */
-	const char *answer; /* JSON of the table it returned */
+	const char *dir;         /* absolute */
+	const char *file;        /* as shown in errors */
+	const char *text;        /* of profile.lua, for the lines of its keys */
+	const char *shared_file; /* settings.lua, which it is laid over; NULL: there is none */
+	const char *shared_text;
+	const char *answer; /* JSON {profile:, shared:} of the tables they returned */
 };
 
-/* Asks require("schema").normalise in v.  NULL and *e: ERR_CONFIG with the first problem
+/* The folder of the mapping's files that a profile names; all NULL: its own. */
+struct profile_mapping {
+	char *dir, *shown;
+};
+void profile_mapping_clear(struct profile_mapping *m);
+
+/* Asks require("schema").normalise in v.  What it names goes to *m also if something is wrong.  NULL and *e: ERR_CONFIG with the first problem
  * ("file:line: key: text", and how many more); *problems (to be freed, may be NULL): all of them
  * as JSON. */
-struct profile *profile_read(struct vm *v, const struct profile_source *in, char **problems,
-			     struct err *e) MUST_USE;
+struct profile *profile_read(struct vm *v, const struct profile_source *in,
+			     struct profile_mapping *m, char **problems, struct err *e) MUST_USE;
 void profile_free(struct profile *p); /* NULL is fine */
 
 /* The first member that differs and needs a restart, or NULL. */

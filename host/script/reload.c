@@ -195,7 +195,12 @@ static bool attempt(struct reload *r, struct err *e)
 	free(t->set);
 	t->set = NULL;
 	t->hash[0] = '\0';
-	r->candidate = candidate_start(&r->env, true, on_candidate, r, e);
+	struct generation_env env = r->env;
+	if (r->current) {
+		env.files.mapping = r->current->mapping.dir;
+		env.files.mapping_shown = r->current->mapping.shown;
+	}
+	r->candidate = candidate_start(&env, true, on_candidate, r, e);
 	if (!r->candidate)
 		return false;
 	memcpy(t->hash, candidate_hash(r->candidate), sizeof(t->hash));
@@ -222,6 +227,15 @@ static void on_change(void *arg)
 	begin(arg);
 }
 
+/* A candidate reads there; it may be refused, and mended there. */
+static void on_folder(void *ctx, const char *dir)
+{
+	struct reload *r = ctx;
+	struct err e;
+	if (r->watch && !watch_add(r->watch, dir, &e))
+		log_warn("%s: %s", r->env.files.shown, e.text);
+}
+
 static void on_drain(void *arg)
 {
 	(void)arg; /* the round that follows looks */
@@ -242,6 +256,8 @@ struct reload *reload_new(const struct generation_env *env, bool watch,
 {
 	struct reload *r = NEW(struct reload);
 	r->env = *env;
+	r->env.folder = on_folder;
+	r->env.folder_ctx = r;
 	r->hooks = *h;
 	r->drain = loop_timer_new(env->loop, on_drain, r);
 	bool ok = !watch || watch_all(r, e);

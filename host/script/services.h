@@ -41,9 +41,10 @@ struct services {
 	void (*status)(void *ctx,
 		       struct buf *json); /* what C knows: remotes, queue, listener, reload */
 	bool (*reload)(void *ctx, struct err *e);
-	/* loads a profile folder for a command that runs here, proved (fixtures and all) or not; done
-	 * once, never from inside: JSON {profile=,problems=} */
-	bool (*load)(void *ctx, const char *dir, bool prove,
+	/* loads a profile folder for a command that runs here, proved (fixtures and all) or not, with
+	 * the mapping of another folder if that is given; done once, never from inside: JSON
+	 * {profile=,problems=} */
+	bool (*load)(void *ctx, const char *dir, const char *mapping, bool prove,
 		     void (*done)(void *, const char *, const struct err *), void *arg,
 		     struct err *e);
 	/* copies the state file between rounds; done once, never from inside: JSON (see

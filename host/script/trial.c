@@ -102,8 +102,9 @@ struct trial *trial_open(struct trials *ts, const struct trial_source *source,
 	t->next = ts->first;
 	ts->first = t;
 	struct generation_env env = ts->env;
-	env.files.profile = t->dir;
-	env.files.shown = t->shown;
+	*(source->mapping ? &env.files.mapping : &env.files.profile) = t->dir;
+	*(source->mapping ? &env.files.mapping_shown : &env.files.shown) = t->shown;
+	env.files.lent = source->mapping;
 	env.files.kept = source->kept;
 	t->candidate = candidate_start(&env, true, on_candidate, t, e);
 	if (t->candidate)

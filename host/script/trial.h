@@ -21,9 +21,10 @@ bool trials_ready(const struct trials *ts);
 void trials_round_over(struct trials *ts, bool ok);
 
 struct trial_source {
-	const char *dir;          /* the profile folder, absolute */
+	const char *dir;          /* the profile folder, or a mapping's, absolute */
 	const char *shown;        /* for messages */
 	const struct files *kept; /* NULL, or these in place of what is in the folder */
+	bool mapping;             /* the folder has a mapping's files, for the running profile */
 };
 
 /* done is called once, from the loop: e is NULL if it is ready.  s: what its scripts may use. */

@@ -1,7 +1,7 @@
 -- cosell check: a profile and its mapping, offline: the files, every fixture, and what a copy of
 -- the CRM's tables tells.  It asks the real mapping process and needs no state; it must never write
 -- but the `expect` of a fixture, and that with --update alone.
-local bar = require "bar"
+local check_look = require "check_look"
 local check_text = require "check_text"
 local fixture_text = require "fixture_text"
 local fixtures = require "fixtures"
@@ -18,81 +18,8 @@ cosell check [--profile DIR] [--update | --watch] [--json]
 exit status: 0 all is well, 1 something is wrong, 2 usage]=]
 
 local OPTIONS = { update = true, watch = true, json = true }
-local METADATA = "metadata.json"
 local UNCHECKED = "not checked: whether your CRM has these columns, their types, lengths and "
   .. "labels; `cosell fields --save` copies its tables into the profile"
-
--- ---- Looking ----
-
--- "details.lua:3: text" as a problem.
-local function as_problem(said)
-  local file, line, rest = said:match("^(.-%.lua):(%d+): (.*)$")
-  return { file = file, line = math.tointeger(tonumber(line)), text = rest or said }
-end
-
-local function add(report, problem)
-  problem.level = problem.level or "error"
-  report.problems[#report.problems + 1] = problem
-end
-
--- The files alone; false if there is nothing to ask.
-local function load(report)
-  local function fine(answer, err)
-    for _, problem in ipairs(answer and answer.problems or { as_problem(err.text) }) do
-      add(report, problem)
-    end
-    return #report.problems == 0
-  end
-  if not fine(host.load(report.profile, { unproved = true })) then return false end
-  local outline, err = host.map { call = "outline" }
-  if not fine(outline, err) then return false end
-  report.files, report.describe, report.all = outline.files, outline.describe, outline.fixtures
-  return true
-end
-
-local function run_fixtures(cmd, report)
-  for i, fixture in ipairs(report.all) do
-    bar.draw(cmd, i - 1, #report.all, "fixtures")
-    local result, err = host.map { call = "fixture", name = fixture.name }
-    report.fixtures[i] = result or { name = fixture.name, file = fixture.file, ok = false,
-      problem = err.text }
-  end
-  if #report.all > 0 and cmd.tty then
-    bar.clear(cmd)
-    host.sleep(0) -- so that it is gone before anything else is said
-  end
-end
-
--- Holds it against the copy of the CRM's tables, if there is one.
-local function against_tables(report)
-  local path = report.profile .. "/" .. METADATA
-  local there, meta = pcall(require, "mapping_meta")
-  local copy = there and host.file.read(path)
-  if not copy then return end
-  local kept, err = json.decode(copy)
-  if err or type(kept) ~= "table" or type(kept.tables) ~= "table" then
-    return add(report, { file = path,
-      text = "is no copy of the CRM's tables; `cosell fields --save` makes it anew" })
-  end
-  report.saved = kept.saved
-  local said
-  said, err = host.map { call = "said" }
-  if not said then return add(report, as_problem(err.text)) end
-  for _, problem in ipairs(meta.problems(report.describe, said, said.answers, kept.tables)) do
-    add(report, problem)
-  end
-  return nil
-end
-
-local function look(cmd)
-  local report = { profile = cmd.profile, problems = json.array {}, fixtures = json.array {},
-    files = {} }
-  if load(report) then
-    run_fixtures(cmd, report)
-    against_tables(report)
-  end
-  return report
-end
 
 -- ---- Accepting ----
 
@@ -112,27 +39,18 @@ local function update(report)
   report.updated = json.array {}
   for _, result in ipairs(report.fixtures) do
     if not result.ok and not result.problem then
-      local path = ("%s/fixtures/%s.json"):format(report.profile, result.name)
+      local path = ("%s/fixtures/%s.json"):format(report.mapping, result.name)
       local ok, problem = accept(path, result)
       if ok then
         result.updated, report.updated[#report.updated + 1] = true, result.file
       else
-        add(report, { file = result.file, text = problem })
+        check_look.add(report, { file = result.file, text = problem })
       end
     end
   end
 end
 
 -- ---- Telling ----
-
-local function count_wrong(report)
-  local n = 0
-  for _, problem in ipairs(report.problems) do n = n + (problem.level == "error" and 1 or 0) end
-  for _, result in ipairs(report.fixtures) do
-    n = n + ((result.ok or result.updated) and 0 or 1)
-  end
-  return n
-end
 
 local COLOURS = { error = "red", warning = "yellow" }
 
@@ -161,7 +79,7 @@ local function print_all(cmd, report)
   for _, line in ipairs(lines_of(cmd, report)) do
     if line ~= "" then cmd.out(line .. "\n") end
   end
-  local wrong = count_wrong(report)
+  local wrong = check_look.wrong(report)
   cmd.out(table_text.paint(cmd, wrong == 0 and "green" or "red", ("%s: %s\n"):format(
     report.profile, wrong == 0 and "ok" or table_text.count(wrong, "thing is", "things are")
       .. " wrong")))
@@ -179,32 +97,34 @@ local function as_json(report)
       end
     end
   end
-  return json.encode { profile = report.profile, ok = count_wrong(report) == 0,
+  return json.encode { profile = report.profile, ok = check_look.wrong(report) == 0,
     problems = report.problems, fixtures = results, files = report.files,
     says = report.describe and json.array(check_text.sentences(report)) or nil,
     metadata = report.saved or json.null, updated = report.updated }
 end
 
 local function once(cmd, options)
-  local report = look(cmd)
+  local report = check_look.look(cmd, cmd.profile)
   if options.update then update(report) end
   if options.json then
     cmd.out(as_json(report) .. "\n")
   else
     print_all(cmd, report)
   end
-  return count_wrong(report) == 0 and 0 or 1
+  return check_look.wrong(report) == 0 and 0 or 1, report.mapping
 end
 
 -- ---- Watching ----
 
 -- What is looked at, as one text: a folder hears of more than these files.
-local function stamp(dir)
+local function stamp(folders)
   local out = {}
-  for _, folder in ipairs { dir, dir .. "/fixtures" } do
-    for _, name in ipairs(host.file.list(folder) or {}) do
-      if name:find("%.lua$") or name:find("%.json$") then
-        out[#out + 1] = name .. "\0" .. (host.file.read(folder .. "/" .. name) or "")
+  for _, dir in ipairs(folders) do
+    for _, folder in ipairs { dir, dir .. "/fixtures" } do
+      for _, name in ipairs(host.file.list(folder) or {}) do
+        if name:find("%.lua$") or name:find("%.json$") then
+          out[#out + 1] = name .. "\0" .. (host.file.read(folder .. "/" .. name) or "")
+        end
       end
     end
   end
@@ -212,20 +132,27 @@ local function stamp(dir)
 end
 
 local function watch(cmd, options)
-  local watching, err = host.watch(cmd.profile)
-  if not watching then
-    cmd.err("cosell check: " .. err.text .. "\n")
-    return 1
+  local folders, watching, err = { cmd.profile }, nil, nil
+  local function listen()
+    watching, err = host.watch(table.unpack(folders))
+    return stamp(folders)
   end
-  while true do
-    local before = stamp(cmd.profile)
-    once(cmd, options)
+  local before = listen()
+  while watching do
+    local _, mapping = once(cmd, options)
+    if mapping and mapping ~= folders[2] then
+      folders[2] = mapping
+      before = listen()
+    end
     if not options.json then cmd.out("waiting for a save; Ctrl-C ends\n") end
-    repeat watching:wait() until stamp(cmd.profile) ~= before
+    while watching and stamp(folders) == before do watching:wait() end
+    before = stamp(folders)
     if not options.json then
       cmd.out(("\n%s\n"):format(table_text.clock(host.now_ms())))
     end
   end
+  cmd.err("cosell check: " .. err.text .. "\n")
+  return 1
 end
 
 function M.run(cmd)

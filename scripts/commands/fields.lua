@@ -318,7 +318,7 @@ end
 
 -- An editor's stubs of this profile, if `cosell new` made some.
 local function refresh_stubs(tables)
-  local path = host.profile.dir .. "/" .. stubs.COLUMNS
+  local path = host.profile.mapping .. "/" .. stubs.COLUMNS
   if host.sheet.text(path) then
     return host.sheet.write_text(path, stubs.columns(tables), true)
   end

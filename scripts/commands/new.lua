@@ -2,6 +2,7 @@
 -- the annotation stubs of an editor, written anew for a profile that is there.
 -- It must never cover a file of an administrator's.
 local backup = require "commands.backup"
+local new_folder = require "editor.folder"
 local mapping_look = require "mapping_look"
 local profile = require "editor.profile"
 local stubs = require "editor.stubs"
@@ -20,7 +21,6 @@ cosell new [DIR] --stubs
                   metadata.json; DIR is a profile, else the one at hand]=] }
 
 local EXAMPLES = "/../examples"
-local SHOWN = 4 -- files of a folder that is not empty
 
 local function problem(cmd, words_of, ...)
   cmd.err("cosell new: " .. words_of:format(...) .. "\n")
@@ -107,35 +107,6 @@ end
 
 -- ---- Writing ----
 
-local function folder_of(path)
-  return path:match("^(.*)/[^/]*$")
-end
-
-local function write_all(dir, files)
-  for _, file in ipairs(files) do
-    local path = dir .. "/" .. file.path
-    local ok, err = host.file.mkdir(folder_of(path))
-    if ok then
-      ok, err = host.file.write(path, file.text)
-    end
-    if not ok then
-      return nil, err
-    end
-  end
-  return true
-end
-
--- What stands in a folder, hidden files too; {} if there is none.
-local function contents(dir)
-  return host.file.exists(dir) and host.file.list(dir) or {}
-end
-
-local function not_empty(cmd, given, names)
-  local shown = table.concat(names, ", ", 1, math.min(#names, SHOWN))
-  return problem(cmd, "%s is not empty (it holds %s%s); nothing was written: name a new folder",
-    given, table_text.plain(shown), #names > SHOWN and " and more" or "")
-end
-
 -- An example's files go over the new ones; its fixtures stand in for ours.
 local function laid_over(files, more)
   local at, out, fixtures = {}, {}, false
@@ -164,7 +135,8 @@ next, with the practice environment:
   cosell sim --write-profile %s     and in another terminal
   cosell run %s
 then change a file and save it: the host that runs takes it over.
-with your own CRM: take the lines of profile.lua that begin with --, then
+with your own CRM: cosell init DIR makes the profile; or take the lines of
+profile.lua that begin with --, then
   cosell fields --save --profile %s
 ]=]):format(like and ("as in the example %s; profile.lua is the practice environment's\n"):format(
     like) or "", given, given, given))
@@ -175,18 +147,16 @@ end
 
 local function make(cmd, given, like)
   local dir = backup.absolute(cmd, given)
-  local names = contents(dir)
-  if host.file.exists(dir) and host.file.exists(dir) ~= "folder" then
-    return problem(cmd, "%s is a file; nothing was written", given)
-  elseif #names > 0 then
-    return not_empty(cmd, given, names)
+  local taken = new_folder.taken(dir, given)
+  if taken then
+    return problem(cmd, "%s", taken)
   end
   local more = like and example(cmd, like) or {}
   if like and #more == 0 then
     return 1
   end
   local files = laid_over(profile.files(given), more)
-  local ok, err = write_all(dir, files)
+  local ok, err = new_folder.write(dir, files)
   if not ok then
     return problem(cmd, "%s", err.text)
   end
@@ -208,7 +178,9 @@ local function refresh(cmd, given)
       return problem(cmd, "%s: %s", mapping_look.FILE, wrong)
     end
   end
-  local ok, err = write_all(dir, { { path = stubs.MAPPING, text = stubs.mapping() },
+  local loaded = host.load(dir, { unproved = true })
+  local mapping = loaded and loaded.profile and loaded.profile.mapping or dir
+  local ok, err = new_folder.write(mapping, { { path = stubs.MAPPING, text = stubs.mapping() },
     { path = stubs.COLUMNS, text = stubs.columns(copy and copy.tables) } })
   if not ok then
     return problem(cmd, "%s", err.text)

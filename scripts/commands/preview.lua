@@ -13,6 +13,8 @@ local M = { help = "what would be written where, and by whom; writes nothing", w
   usage = "cosell preview [DEAL...] [--last N] [--json]\n" ..
     "       cosell preview [DEAL...] --against DIR|GENERATION [--last N] [--json]\n" ..
     "                                         another version of the files\n" ..
+    "       cosell preview [DEAL...] --mapping DIR ...\n" ..
+    "                                         that folder's mapping, the running profile\n" ..
     "       cosell preview DEAL --save NAME   as fixtures, persons and firms invented\n" ..
     "       cosell preview --generations [--json]   the versions that are kept" }
 
@@ -90,8 +92,11 @@ end
 
 -- ---- Another version ----
 
-local function trial_of(cmd, given)
+local function trial_of(cmd, given, of_mapping)
   local generation = math.tointeger(tonumber(given))
+  if of_mapping then
+    return host.trial { mapping = backup.absolute(cmd, given), shown = given }
+  end
   if generation then
     return host.trial { generation = generation }
   end
@@ -151,7 +156,7 @@ local function against(cmd, given, options)
   if not ids then
     return 1
   end
-  local trial, err = trial_of(cmd, options.against)
+  local trial, err = trial_of(cmd, options.against, options.mapping)
   local list
   if trial then
     list, err = compare(cmd, trial, ids)
@@ -238,10 +243,14 @@ end
 
 function M.run(cmd)
   local given, options = words.of(cmd, M, { json = true, last = "value", against = "value",
-    save = "value", generations = true })
+    mapping = "value", save = "value", generations = true })
   if not given then
     return 2
   end
+  if options.against and options.mapping then
+    return usage(cmd, "--against or --mapping")
+  end
+  options.against = options.against or options.mapping
   options.last = number_of(options.last)
   if not options.last then
     return usage(cmd, ("--last is a number from 1 to %d"):format(MOST))

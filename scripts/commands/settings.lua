@@ -1,12 +1,18 @@
 -- cosell settings: every setting with its type, default and current value, what it does, and what
--- it was called in the original.  It must never change one: they stand in the profile.
+-- it was called in the original; --original: what the original was told in this CRM.  It must never
+-- change one: they stand in the profile.
+local original_settings = require "original_settings"
 local settings = require "settings"
 local table_text = require "table_text"
 local text = require "text"
 local words = require "words"
 
 local M = { help = "the settings: type, default, current value, what each does", where = "host",
-  usage = "cosell settings [NAME] [--json]" }
+  usage = [=[
+cosell settings [NAME] [--json]
+cosell settings --original [--json]
+  --original  what Microsoft's connector was told in your CRM, as lines for
+              settings.lua]=] }
 
 local INDENT = (" "):rep(4)
 
@@ -100,11 +106,34 @@ local function one(cmd, name, as_json)
   return 0
 end
 
+-- What the original was told, as Lua lines, and what of it nothing here stands for.
+local function from_original(cmd, as_json)
+  local found, err = original_settings.read()
+  if not found then
+    return nil, err
+  elseif as_json then
+    cmd.out(json.encode(found) .. "\n")
+    return 0
+  end
+  for _, line in ipairs(found.lines) do
+    local value = type(line.value) == "string" and ("%q"):format(line.value) or tostring(line.value)
+    cmd.out(("%s.%s = %s  -- %s\n"):format(line.group, line.name, value,
+      table_text.plain(line.origin)))
+  end
+  for _, left in ipairs(found.left) do
+    table_text.out(cmd, table_text.wrap(cmd, "-  ", table_text.plain(left.what) .. ": " ..
+      left.why))
+  end
+  return 0
+end
+
 function M.run(cmd)
-  local given, options = words.of(cmd, M, { json = true })
+  local given, options = words.of(cmd, M, { json = true, original = true })
   if not given then
     return 2
-  elseif #given > 1 then
+  elseif options.original and not given[1] then
+    return from_original(cmd, options.json)
+  elseif #given > 1 or options.original then
     cmd.err("usage: " .. M.usage .. "\n")
     return 2
   end

@@ -1,6 +1,7 @@
 /*
- * A profile: the table that profile.lua returned, as the mapping process hands it over (JSON), and
- * behind the line "-- text" the text of the file itself, of which only the lines of keys are read.
+ * A profile: the table that profile.lua returned, as the mapping process hands it over (JSON), with
+ * that of settings.lua if the input goes on with `,"shared":`, and behind the line "-- text" the
+ * text of the file itself, of which only the lines of keys are read.
  * The shipped scripts/schema.lua judges it.  What it lets pass is fit to start a host with.
  */
 #include "script/profile.h"
@@ -67,18 +68,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *end = memmem(data, size, mark, sizeof(mark) - 1);
 	size_t n = end ? (size_t)(end - data) : size;
 	const uint8_t *rest = end ? end + sizeof(mark) - 1 : data + size;
-	char *answer = xmemdup0(data, n);
+	char *table = xmemdup0(data, n);
+	char *answer = xasprintf("{\"profile\":%s}", table); /* it may go on with "shared" */
 	char *text = xmemdup0(rest, size - (size_t)(rest - data));
-	const struct profile_source in = {"/etc/cosell", "profile.lua", text, answer};
-	struct profile *p = profile_read(vm, &in, &problems, &e);
+	const struct profile_source in = {.dir = "/etc/cosell",
+					  .file = "profile.lua",
+					  .text = text,
+					  .shared_file = "settings.lua",
+					  .shared_text = text,
+					  .answer = answer};
+	struct profile_mapping m = {0};
+	struct profile *p = profile_read(vm, &in, &m, &problems, &e);
 	if (p)
 		judge(p);
 	else
 		MUST(e.kind == ERR_CONFIG && e.text[0]);
 	MUST(lua_gettop(vm_lua(vm)) == 0);
+	MUST(!m.dir == !m.shown && (!m.dir || m.dir[0] == '/'));
+	profile_mapping_clear(&m);
 	profile_free(p);
 	free(problems);
 	free(answer);
+	free(table);
 	free(text);
 	return 0;
 }

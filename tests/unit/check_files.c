@@ -113,6 +113,30 @@ static void check_sets(void)
 		free(mapping);
 		tree_free(&t);
 	}
+	CASE ("files_of_a_mapping_elsewhere_are_read_there_and_nowhere_else") {
+		struct tree t = tree_new();
+		char *elsewhere = folder(t.dir, "m");
+		free(folder(elsewhere, "fixtures"));
+		put(elsewhere, "details.lua", "return 7", 8);
+		put(elsewhere, "profile.lua", "return 8", 8);
+		put(elsewhere, "fixtures/two.json", "{}", 2);
+		t.source.mapping = elsewhere;
+		t.source.mapping_shown = "theirs";
+		refused(&t, "mine/fixtures",
+			"`mapping` of the profile names theirs; move it there");
+		t.source.lent = true;
+		CHECK(files_read(&t.files, &t.source, &t.e));
+		char *mapping = listed(t.files.mapping, t.files.nmapping);
+		CHECK_STR(mapping, "default.details=return 5 profile=return 6 details=return 7 "
+				   "fixture:two={} ");
+		CHECK_STR(files_mapping(&t.files, "details")->shown, "theirs/details.lua");
+		files_clear(&t.files);
+		t.source.mapping = "/none";
+		refused(&t, "theirs", "there is no such folder");
+		free(mapping);
+		free(elsewhere);
+		tree_free(&t);
+	}
 	CASE ("files_hash_is_that_of_names_and_contents") {
 		struct tree t = tree_new();
 		CHECK(files_read(&t.files, &t.source, &t.e));

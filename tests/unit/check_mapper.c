@@ -65,7 +65,12 @@ static void answers(void)
 		    "return { stage = 'sandbox', settings = { settle = 0 } }");
 		begin(&s);
 		CHECK_STR(ask(&s, "{\"call\":\"profile\"}"),
-			  "{\"settings\":{\"settle\":0},\"stage\":\"sandbox\"}");
+			  "{\"profile\":{\"settings\":{\"settle\":0},\"stage\":\"sandbox\"}}");
+		add(&s, "settings", "p/settings.lua", "return { flows = {} }");
+		begin(&s);
+		CHECK_STR(ask(&s, "{\"call\":\"profile\"}"),
+			  "{\"profile\":{\"settings\":{\"settle\":0},\"stage\":\"sandbox\"},"
+			  "\"shared\":{\"flows\":{}}}");
 		end(&s);
 	}
 }
