@@ -49,7 +49,8 @@ STORE := backup copy db docs filesets json_text links migrations private_file qu
 	state_file stmt trouble vault
 REMOTE := answer gate inbox oauth oauth_change oauth_device oauth_row oauth_wire remote remote_set \
 	remote_url sign_in verify verify_url
-SCRIPT := api api_child api_control api_crypto api_docs api_file api_host api_http api_kit api_return api_rows \
+SCRIPT := api api_child api_control api_crypto api_disk api_docs api_file api_host api_http api_kit \
+	api_return api_rows \
 	api_serve api_sheet api_sign_in api_store api_trial api_watch changes commands files generation json \
 	json_copy json_lex json_value json_write mapper mapper_frame problems profile reload task \
 	task_record ticks trial vm vm_err vm_libs

@@ -35,6 +35,7 @@
  *   api_http       host.http: requests to the remotes
  *   api_store      host.store, host.queue: rows for scripts
  *   api_docs       host.docs: rows of the practice environment
+ *   api_disk       host.disk: whose a file is, and how much room its disk has
  *   api_serve      host.serve, host.spawn: what that environment is made of
  *   api_control    host.control: control sockets for commands that run here
  *   api_file       host.file: files, for those too

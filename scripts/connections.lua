@@ -289,7 +289,7 @@ end
 local NONE = { [200] = true, [400] = true, [404] = true, [410] = true }
 
 local function try_webhooks(sign_in)
-  local answer, err = ask("webhooks", "registration", sign_in)
+  local answer, err = ask("webhooks", "webhooks/v1/registration", sign_in)
   if not answer then
     return nil, err
   elseif not NONE[answer.status] then

@@ -20,6 +20,7 @@ local leads = require "leads"
 local links = require "links"
 local merge = require "merge"
 local new_row = require "new_row"
+local original = require "original"
 local outward = require "flows.dynamics_to_partner_center"
 local partner_center = require "partner_center"
 local rehearsal = require "rehearsal"
@@ -31,7 +32,6 @@ local twins = require "twins"
 
 local M = {}
 
-local CHECK_MS = 50 -- until the check of this start is through
 local CURRENCY_LOCKED = "0x80048479" -- quotes or orders hold it
 
 -- ---- Writing ----
@@ -426,8 +426,10 @@ end
 
 ---What keeps a deal from being looked at, and what a person can do about it.
 function M.held_up(link)
-  local brake = brakes.on()
-  if brake then
+  local brake, other = brakes.on(), original.noted()
+  if other then
+    return original.sentence(other)
+  elseif brake then
     return brake.why
   elseif link.frozen then
     return link.frozen
@@ -444,8 +446,9 @@ function M.reconcile(payload)
   if not link or link.state == "deleted" or link.state == "foreign" then
     return true
   end
-  if not start.checked() then
-    return CHECK_MS
+  local wait_ms = start.wait_ms()
+  if wait_ms then
+    return wait_ms
   end
   local turn, why = { link = link, trigger = payload.trigger }, M.held_up(link)
   if why then

@@ -2,6 +2,7 @@
 -- Owns the calls and their tags.  It must never know what a column is for, nor follow a link to
 -- another address.
 
+local admin = require "dynamics_admin"
 local call = require "dynamics_call"
 local meta = require "dynamics_meta"
 local rehearsal = require "rehearsal"
@@ -17,6 +18,9 @@ M.forget = meta.forget
 M.tables_with_prefix = meta.tables_with_prefix
 M.relations = meta.relations
 M.labels = meta.labels
+M.set_of = meta.set_of
+M.flows = admin.flows
+M.privileges = admin.privileges
 M.q = call.q
 M.encode = text.encode
 

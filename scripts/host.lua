@@ -11,6 +11,7 @@
 ---@field text string one line, no secret
 ---@field status? integer HTTP status
 ---@field wait_ms? integer of kind busy: not before
+---@field step? "name"|"connect"|"tls"|"answer" of kind net: what failed
 
 -- ---- json ----
 
@@ -79,6 +80,10 @@ host = {}
 ---@field forward? string the address that callbacks go on to, secrets and all
 ---@field webhook { on: boolean, forward_hours: integer }
 ---@field crm_url string
+---@field files { key: string, path: string }[] that must be this user's alone
+---@field addresses { key: string, origin: string }[] that this host calls
+---@field partner_id? string
+---@field clients { crm: string, partner_center: string } the applications' ids
 ---@field dir string
 
 ---(suspends) Real time.
@@ -221,6 +226,23 @@ host.http = {}
 ---@param request host.request
 ---@return host.answer? answer, err? err
 function host.http.request(request) end
+
+---(suspends) Whether anything answers there: a bare GET that signs nobody in.
+---@param url string
+---@return host.answer? answer, err? err its step says what failed
+function host.http.reach(url) end
+
+-- ---- host.disk: paths of this machine, never opened ----
+
+host.disk = {}
+
+---@param path string
+---@return true? ours nobody else can read or write it, err? err what is wrong: the cure
+function host.disk.private(path) end
+
+---@param path string
+---@return integer? bytes free for us on its disk, err? err
+function host.disk.room(path) end
 
 -- ---- host.store (each may suspend) ----
 

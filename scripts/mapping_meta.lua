@@ -29,11 +29,11 @@ local FILLED = {
 local Check = {}
 Check.__index = Check
 
--- where: { role =, key =, word = | nil, line = | nil }
+-- where: { role =, key =, word = | nil, line = | nil, what = | nil }
 function Check:add(level, where, words, ...)
   local file, line = self.source:find(where)
   self.problems[#self.problems + 1] = { file = file, line = line, key = where.key, level = level,
-    text = words:format(...) }
+    what = where.what, text = words:format(...) }
 end
 
 -- ---- Tables and columns ----
@@ -366,7 +366,7 @@ function Check:required()
       local column = meta.columns[name]
       if column.required == "ApplicationRequired" and column.create ~= false
         and not NEVER_EMPTY[column.type] and not there[name] and not self.source:names(name) then
-        self:add("warning", { role = "details", key = logical .. ".create" },
+        self:add("warning", { role = "details", key = logical .. ".create", what = "required" },
           "%s.%s is required in your CRM and nothing fills it", logical, name)
       end
     end
@@ -396,6 +396,7 @@ end
 ---@field key string
 ---@field text string   without the key
 ---@field level "error"|"warning"|"note"  note: what could not be checked
+---@field what "required"|nil  the CRM requires the column
 
 --- What is wrong with a mapping in this CRM, in order of file and line.
 ---@param describe table  the mapping's answer to "describe"

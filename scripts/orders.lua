@@ -9,6 +9,7 @@ local facts = require "facts"
 local fields = require "fields"
 local helper = require "flows.helper"
 local links = require "links"
+local original = require "original"
 local say = require "say"
 local state = require "state"
 local twins = require "twins"
@@ -49,8 +50,10 @@ local AT_REST = {
 
 -- Why this deal cannot be moved, whatever its row says.
 local function unmovable(link, known)
-  local pause = brakes.on()
-  if pause then
+  local pause, other = brakes.on(), original.noted()
+  if other then
+    return original.sentence(other)
+  elseif pause then
     return "all writing is paused: " .. pause.why
   elseif link.frozen then
     return "it is frozen: `cosell deal release` first"

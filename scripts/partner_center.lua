@@ -126,12 +126,14 @@ local function failure(answer, doing)
   }
 end
 
--- -> decoded body or true, answer | nil, err
+-- One call, for this file and partner_account.lua.  -> decoded body or true, answer | nil, err
 local function call(doing, r)
   local headers = r.headers or {}
   headers["Accept"] = "application/json"
   headers["MS-CorrelationId"] = host.uuid()
   if r.remote == "webhooks" then
+    r.path = (r.below or "webhooks/v1/") .. r.path
+    r.below = nil
     headers["MS-RequestId"] = host.uuid()
     headers["MS-Contract-Version"] = "v1"
   else
@@ -154,6 +156,8 @@ local function call(doing, r)
   end
   return doc, answer
 end
+
+M.call, M.member = call, member
 
 local function referral_path(id)
   if not text.is_guid(id) then error("not a referral id: " .. tostring(id), 3) end
@@ -420,8 +424,9 @@ function M.webhook_get()
   local r = { remote = "webhooks", method = "GET", path = "registration" }
   local doc, err = call("show the webhook registration", r)
   if not doc then
-    -- Which status "there is none" has is not written down.
-    if err.status == 404 or err.status == 410 or err.status == 400 then return nil end
+    -- Which status "there is none" has is not written down; a refused sign-in has one as well.
+    local none = err.status == 404 or err.status == 410 or err.status == 400
+    if none and err.kind ~= "auth" then return nil end
     return nil, err
   end
   local found = type(doc) == "table" and respell(doc)

@@ -3,11 +3,13 @@ local audit = require "audit"
 local facts = require "facts"
 local helper = require "flows.helper"
 local links = require "links"
+local original = require "original"
 local say = require "say"
 
 local M = {}
 
 local LONGEST = 400 -- characters of a cause
+local WAIT_MS = 60 * 1000 -- while the original connector runs
 
 -- Whose turn it is: the seller's, or the administrator's; of other kinds the sentence says it, or
 -- time does.
@@ -25,7 +27,9 @@ end
 function M.job(payload, meta)
   local id = payload.job == "deal" and payload.payload.link
   local link = id and links.get(id)
-  if not link or not link.crm or link.state ~= "open" or (link.intent and link.intent.crm) then
+  if original.noted() then
+    return WAIT_MS
+  elseif not link or not link.crm or link.state ~= "open" or (link.intent and link.intent.crm) then
     return true
   elseif link.agreed_ms and link.agreed_ms > meta.created_ms then -- it went well since
     return true

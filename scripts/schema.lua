@@ -5,6 +5,7 @@
 local checks = require "schema_checks"
 local lines_of = require("schema_lines").of
 local keys = require "schema_keys"
+local places = require "schema_places"
 local practice = require "practice"
 local settings = require "settings"
 local shared = require "shared"
@@ -282,6 +283,9 @@ local function seen_by_scripts(where, v, current)
   local public = v "listen.public_url"
   return {
     sign_in = sign_ins(v),
+    files = places.files(v, function(path) return absolute(where, path) end),
+    addresses = places.addresses(v), partner_id = v "partner_center.partner_id",
+    clients = { crm = v "crm.client_id", partner_center = v "partner_center.client_id" },
     stage = v "stage", flows = group(v, "flows"), settings = current, columns = v "columns" or {},
     portal_url = v "partner_center.portal_url",
     public_url = public and without_slash(public),
@@ -307,8 +311,7 @@ local function configuration(where, v, values)
     remotes = json.array {
       remote(v, "crm", "crm", "url", "/api/data/v9.2/", "audience"),
       remote(v, "partner_center", "partner_center", "url", "/v1.0/", "audience"),
-      remote(v, "webhooks", "partner_center", "webhook_url", "/webhooks/v1/", "webhook_audience",
-        "webhooks"),
+      remote(v, "webhooks", "partner_center", "webhook_url", "/", "webhook_audience", "webhooks"),
     },
     callbacks = callbacks_of(where, v), forward = forward_of(where, v),
     limits = {

@@ -74,6 +74,8 @@ M.rows = {
     "without it `cosell connect partner-center` signs in", sealed = true },
   { "partner_center.portal_url", "url", PORTAL, "reload",
     "address in front of a referral's id, for people" },
+  { "partner_center.partner_id", "string", nil, "reload",
+    "the PartnerID that your co-sell solutions are published under, for `cosell doctor`" },
   { "partner_center.in_flight", "integer", 4, "restart", "requests at once", least = 1, most = 52 },
   { "partner_center.budget", "integer", 0, "restart", "requests in budget_s; 0: no limit",
     least = 0, most = 1000000 },

@@ -28,10 +28,11 @@ enum err_kind {
 
 struct err {
 	enum err_kind kind;
-	int status;      /* HTTP status where there is one, else 0 */
-	int64_t wait_ms; /* ERR_BUSY: not before this many ms from now; else 0 */
-	int end;         /* exit status of a program that this ends, 0: 1 (store/trouble.h) */
-	char text[1000]; /* one line in plain words, no secret, no personal value */
+	int status;       /* HTTP status where there is one, else 0 */
+	int64_t wait_ms;  /* ERR_BUSY: not before this many ms from now; else 0 */
+	int end;          /* exit status of a program that this ends, 0: 1 (store/trouble.h) */
+	const char *step; /* ERR_NET: what failed, "name" "connect" "tls" "answer"; or NULL */
+	char text[1000];  /* one line in plain words, no secret, no personal value */
 };
 
 /* Fills *e (kept bounded, control bytes become spaces) and returns false, so that a caller can

@@ -39,8 +39,9 @@ struct web_call {
 	void *arg;
 	struct http_answer answer;
 	char why[CURL_ERROR_SIZE];
-	bool sent;     /* curl began to send it */
-	bool sent_off; /* and wanted to once more, which was not allowed */
+	bool sent;        /* curl began to send it */
+	bool sent_off;    /* and wanted to once more, which was not allowed */
+	const char *step; /* that it failed in, or NULL */
 	TAILQ_ENTRY(web_call) link;
 };
 
@@ -245,6 +246,7 @@ static void finish_bad(struct web_call *c, const char *why)
 {
 	struct err e;
 	err_set(&e, ERR_NET, "%s %s: %s", c->rq.method, c->rq.host, why);
+	e.step = c->step;
 	c->done(c->arg, NULL, &e);
 	call_free(c);
 }
@@ -253,6 +255,7 @@ static void finish(struct web_call *c, CURLcode rc)
 {
 	long status = 0;
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	c->step = http_request_step(c->easy, rc);
 	land(c);
 	if (rc == CURLE_OK && c->answer.ended && (status < 100 || status > 999)) {
 		/* "HTTP/21.1 200" is status 1 to libcurl */

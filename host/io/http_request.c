@@ -167,3 +167,29 @@ void http_request_free(struct http_request *r)
 	free(r->host);
 	*r = (struct http_request){0};
 }
+
+static bool is_of_tls(CURLcode rc)
+{
+	static const CURLcode codes[] = {CURLE_SSL_CONNECT_ERROR,    CURLE_PEER_FAILED_VERIFICATION,
+					 CURLE_SSL_CERTPROBLEM,      CURLE_SSL_CIPHER,
+					 CURLE_SSL_CACERT_BADFILE,   CURLE_SSL_ISSUER_ERROR,
+					 CURLE_SSL_INVALIDCERTSTATUS};
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		if (codes[i] == rc) {
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *http_request_step(CURL *h, CURLcode rc)
+{
+	curl_off_t found = 0;
+	curl_off_t connected = 0;
+	curl_easy_getinfo(h, CURLINFO_NAMELOOKUP_TIME_T, &found);
+	curl_easy_getinfo(h, CURLINFO_CONNECT_TIME_T, &connected);
+	if (is_of_tls(rc)) {
+		return "tls";
+	}
+	return found == 0 ? "name" : connected == 0 ? "connect" : "answer";
+}

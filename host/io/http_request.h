@@ -25,4 +25,8 @@ bool http_request_take(struct http_request *r, const struct web_request *rq,
 		       struct err *e) MUST_USE;
 void http_request_free(struct http_request *r);
 
+/* What a request failed in, "name" "connect" "tls" "answer": curl has no time of what was not
+ * reached. */
+const char *http_request_step(CURL *h, CURLcode rc);
+
 #endif

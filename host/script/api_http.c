@@ -1,5 +1,6 @@
 /*
- * host.http: requests to the named remotes, and, for commands that run here, to loopback addresses.
+ * host.http: requests to the named remotes, and, for commands that run here, to loopback addresses;
+ * and whether an address is reached at all.
  *
  * A request leaves after the round's commit.  What a wait holds (the call, the answer) is freed by
  * its cancel or its push function, never by Lua.  Counts what a task costs; decides no retry.
@@ -13,6 +14,8 @@
 
 #define HEADERS_MOST 64
 #define ANSWER_MOST  (16 << 20)
+#define REACH_MS     15000
+#define REACH_MOST   (1 << 20)
 
 struct result {
 	struct web_header *headers;
@@ -257,16 +260,22 @@ static struct wait *wait_new(struct task *t, const char *remote, int64_t operati
 	return w;
 }
 
-static int start_local(lua_State *L, struct services *s, struct task *t, struct web_request *rq)
+static int start_url(lua_State *L, struct services *s, struct task *t, struct web_request *rq,
+		     bool page)
 {
-	if (!remote_url_loopback(rq->url))
-		return luaL_argerror(L, 1, "url: this machine only (127.0.0.1, localhost, [::1])");
-	rq->plain_ok = true;
-	struct wait *w = wait_new(t, "url", 1, false);
+	rq->plain_ok = true; /* and then to this machine alone, see io/http_client */
+	struct wait *w = wait_new(t, "url", 1, page);
 	w->world = s->world;
 	w->request = local_copy(rq);
 	db_after_commit(s->db, local_leave, w);
 	return task_wait(L, t, true, local_dropped, w);
+}
+
+static int start_local(lua_State *L, struct services *s, struct task *t, struct web_request *rq)
+{
+	if (!remote_url_loopback(rq->url))
+		return luaL_argerror(L, 1, "url: this machine only (127.0.0.1, localhost, [::1])");
+	return start_url(L, s, t, rq, false);
 }
 
 static int start_remote(lua_State *L, struct services *s, struct task *t, struct web_request *rq,
@@ -334,8 +343,24 @@ static int l_http_request(lua_State *L)
 	return start_remote(L, s, t, &rq, operations, page);
 }
 
+/* host.http.reach(url) (suspends) -> {status=, headers=, body=, ms=}: any answer | nil, err with
+ * step: "name" "connect" "tls" "answer".  A bare GET, that says nothing and signs nobody in. */
+static int l_http_reach(lua_State *L)
+{
+	struct services *s = api_services(L);
+	const struct web_header accept = {"Accept", "*/*"};
+	struct web_request rq = {.method = "GET",
+				 .url = luaL_checkstring(L, 1),
+				 .headers = &accept,
+				 .nheaders = 1,
+				 .timeout_ms = REACH_MS,
+				 .max_answer = REACH_MOST};
+	return start_url(L, s, task_of(L), &rq, true);
+}
+
 void api_http_open(lua_State *L)
 {
-	static const luaL_Reg functions[] = {{"request", l_http_request}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {
+		{"request", l_http_request}, {"reach", l_http_reach}, {NULL, NULL}};
 	api_table(L, "http", functions);
 }

@@ -11,7 +11,7 @@
 
 void vm_push_err(lua_State *L, const struct err *e)
 {
-	lua_createtable(L, 0, 4);
+	lua_createtable(L, 0, 5);
 	lua_pushstring(L, err_kind_name(e->kind));
 	lua_setfield(L, -2, "kind");
 	lua_pushstring(L, e->text);
@@ -23,6 +23,10 @@ void vm_push_err(lua_State *L, const struct err *e)
 	if (e->wait_ms != 0) {
 		lua_pushinteger(L, e->wait_ms);
 		lua_setfield(L, -2, "wait_ms");
+	}
+	if (e->step) {
+		lua_pushstring(L, e->step);
+		lua_setfield(L, -2, "step");
 	}
 }
 

@@ -149,6 +149,14 @@ static bool read_all(int fd, const char *path, size_t most, struct buf *out, str
 	return ok;
 }
 
+bool private_file_check(const char *path, struct err *e)
+{
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+	return judge(path, &st, e);
+}
+
 bool private_file_read(const char *path, size_t most, struct buf *out, struct err *e)
 {
 	/* O_NONBLOCK: a pipe in this place must not hold us up. */

@@ -14,6 +14,9 @@ bool private_file_make(const char *path, const void *p, size_t n, bool *made,
 /* The folder's entries are on disk after this; errno on false. */
 bool private_file_sync_folder(const char *path);
 
+/* Whether private_file_read would take it, without opening it: may be asked of the state file. */
+bool private_file_check(const char *path, struct err *e) MUST_USE;
+
 /* Appends the file to out.  ERR_CONFIG if it is missing, no plain file, longer than `most`, someone
  * else's, or open to others.  A systemd credential may be root's and readable by its group. */
 bool private_file_read(const char *path, size_t most, struct buf *out, struct err *e) MUST_USE;

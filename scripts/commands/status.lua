@@ -7,6 +7,7 @@ local flows = require "commands.flows"
 local forward = require "forward"
 local mapping_look = require "mapping_look"
 local mapping_meta = require "mapping_meta"
+local original = require "original"
 local partner_center_to_dynamics = require "flows.partner_center_to_dynamics"
 local reloads = require "reloads"
 local table_text = require "table_text"
@@ -95,6 +96,7 @@ local function gather()
   s.mapping = mapping_look.found()
   s.conflicts = #host.store.note_list(nil, "conflict", MOST_CONFLICTS)
   s.alike = #twins.list(MOST_CONFLICTS)
+  s.original = original.noted()
   local err
   s.deals, err = seldom("deals", deals_of)
   if s.deals then
@@ -166,6 +168,9 @@ local function to_do(s)
   if s.brake then
     add("paused", "paused since %s UTC: %s; look with cosell sync --all, go on with --apply",
       table_text.clock(s.brake.at_ms):sub(12, 16), s.brake.why)
+  end
+  if s.original then
+    add("original", "%s", original.sentence(s.original))
   end
   for _, r in ipairs(s.remotes or {}) do
     if r.needs_sign_in then

@@ -23,16 +23,25 @@ local function define_key(tools, work, args)
   return { id = name }
 end
 
+local LEVEL = { yes = "ApplicationRequired", no = "None" }
+
 local function change_definition(tools, work, args)
   local t = tools.table_named(args.table)
   local now = work.who.now
   if args.column then
     if not t.columns[args.column] then tools.bad("no such column") end
     define.change(now, { op = "column+", table = t.logical, name = args.column,
-      set = { max = math.tointeger(tonumber(args.max)) } })
+      set = { max = math.tointeger(tonumber(args.max)), required = LEVEL[args.required] } })
   else
     define.change(now, { op = "table+", name = t.logical, set = {} })
   end
+  return { id = t.logical }
+end
+
+local function remove_column(tools, work, args)
+  local t = tools.table_named(args.table)
+  if not t.columns[args.column] then tools.bad("no such column") end
+  define.change(work.who.now, { op = "column-", table = t.logical, name = args.column })
   return { id = t.logical }
 end
 
@@ -139,7 +148,10 @@ return {
   ["define-key"] = { run = define_key,
     help = "an alternate key: table= columns=A,B [name=]; it refuses a second row of its values" },
   ["change-definition"] = { run = change_definition,
-    help = "a table's definition changes, so that its delta links expire: table= [column= max=]" },
+    help = "a table's definition changes, so that its delta links expire: table= [column= max= "
+      .. "required=yes|no]" },
+  ["remove-column"] = { run = remove_column,
+    help = "a column is deleted, with all that stood in it: table= column=" },
   ["original-flows"] = { run = original_flows,
     help = "the flows of the connector that this program replaces are turned on or off: [on=no]" },
   ["remove-connector"] = { run = remove_connector, help = "the CRM is as if the original connector "

@@ -326,7 +326,10 @@ local function referral_call(self, req, claims, id)
   if self.env.switch "enforce_mfa" and not has_mfa(claims) then
     return refuse(401, "Multi-factor authentication is required", nil, "900421")
   end
-  if self.env.switch "role" == "none" then return refuse(403, "A referrals role is needed") end
+  local role = self.env.switch "role"
+  if role == "none" or role == "reader" and req.method ~= "GET" then
+    return refuse(403, "A referrals role is needed")
+  end
   local run = (id and ONE or MANY)[req.method]
   if not run then return refuse(405, "Method not allowed") end
   return run(self, req, claims, id)

@@ -35,8 +35,8 @@ M.rows = {
     { "none", "70008", "700082", "50173", "50076", "50079", "70043", "70044" }),
   row("consent", "both", "the APIs of Partner Center's that the tenant has consented to: a token "
     .. "for another is refused with 65001", { "both", "referrals", "webhooks", "none" }),
-  row("role", "admin", "what the signed-in user may do with referrals",
-    { "admin", "user", "none" }),
+  row("role", "admin", "what the signed-in user may do with referrals: all; what he is in the team "
+    .. "of; of that read alone; nothing", { "admin", "user", "reader", "none" }),
   -- how the service answers
   row("live_quirks", true, "odd but seen answers: fraction digits, escaped text, region for state, "
     .. "nulls and absences mixed, ids as {}, wrong direction, odd links"),

@@ -209,7 +209,11 @@ local function webhook(t)
   found = partner.webhook_get()
   t.eq(found.WebhookUrl, "https://h.example/x")
   t.eq(found.WebhookEvents[1], "referral-created")
-  t.eq(sent[1].remote .. " " .. sent[1].path, "webhooks registration")
+  t.eq(sent[1].remote .. " " .. sent[1].path, "webhooks webhooks/v1/registration")
+  local send = host.http.request
+  host.http.request = function() return nil, { kind = "auth", status = 400, text = "AADSTS1" } end
+  t.eq(select(2, partner.webhook_get()).kind, "auth", "a refused sign-in is not an empty answer")
+  host.http.request = send
   serve { 403, { code = "x", description = "no role" } }
   t.eq(select(2, partner.webhook_get()).kind, "remote")
   serve({ 200, {} }, { 200, {} })
@@ -227,7 +231,7 @@ local function webhook_test(t)
   t.eq(partner.webhook_test(), "c-1")
   local result = partner.webhook_test_result("c-1")
   t.eq(result.results[1].responseCode, "OK")
-  t.eq(sent[2].path, "registration/validationEvents/c-1")
+  t.eq(sent[2].path, "webhooks/v1/registration/validationEvents/c-1")
 end
 
 local function rows_at(...)

@@ -59,7 +59,7 @@ local function remotes(t)
   t.eq(c.remotes[2].base, "https://api.partner.microsoft.com/v1.0/")
   t.eq(c.remotes[2].audience, "https://api.partner.microsoft.com")
   t.eq(c.remotes[3].name, "webhooks")
-  t.eq(c.remotes[3].base, "https://api.partnercenter.microsoft.com/webhooks/v1/")
+  t.eq(c.remotes[3].base, "https://api.partnercenter.microsoft.com/")
   t.eq({ c.remotes[2].grant, c.remotes[3].grant }, { "partner_center", "webhooks" })
   t.eq(c.remotes[3].plain_ok, false)
 end

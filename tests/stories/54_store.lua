@@ -3,15 +3,11 @@
 -- that is printed works.
 local kit = require "commands.kit"
 local printed = require "commands.printed"
+local small_disk = require "commands.small_disk"
 
-local SMALL = "COSELL_SMALL_DISK" -- the folder of a small disk, for the cases that run on one
 local WAIT_MS = 15000
 
-local function shell(text, ...)
-  local child = assert(host.child.start { path = "/bin/sh", argv = { "-c", text, "sh", ... } })
-  while child:line(60000) do end
-  return child:output(), child:wait().exit
-end
+local shell = small_disk.shell
 
 -- The end of the host of a stage: its status and all it said.
 local function ended(s)
@@ -58,7 +54,7 @@ end
 
 -- A stage whose state lies on the small disk.
 local function with_small(body)
-  local disk = host.file.getenv(SMALL)
+  local disk = small_disk.folder()
   kit.with({ host = false, edit = function(text)
     return (text:gsub('state = "[^"]*"', ('state = "%s/cosell.db"'):format(disk)))
   end }, function(s)
@@ -148,36 +144,6 @@ local function on_small_disk(t)
       t.case("guard 6: " .. row[1], function() row[2](t, s, disk) end)
     end
   end)
-end
-
-local MOUNT = [[
-disk=$1/disk; exe=$2
-mkdir "$disk"
-mount -t tmpfs -o size=6m,mode=0700 cosell "$disk" || exit 77
-COSELL_SMALL_DISK=$disk "$exe" story 54_store
-status=$?
-umount "$disk"
-exit $status
-]]
-
--- How to get a mount namespace: anybody may have one with users of its own; root without; in a
--- changed root the way that mounts spread can't be changed.
-local WAYS = { "unshare -rm", "unshare -m", "unshare -m --propagation unchanged" }
-
--- Runs the cases above in a mount namespace of their own.  Where a system forbids even that, this
--- is a failure that says so: unit check `trouble` has the same on a VFS.
-local function small_disk()
-  local dir = host.file.tempdir()
-  local exe = shell("readlink /proc/$PPID/exe"):gsub("\n", "")
-  local said, exit
-  for _, way in ipairs(WAYS) do
-    said, exit = shell(way .. ' sh -c "$@"', MOUNT, "sh", dir, exe)
-    if exit ~= 77 and not said:find("^unshare:") then
-      break
-    end
-  end
-  assert(host.file.remove(dir))
-  return said, exit
 end
 
 -- ---- The disk fails ----
@@ -396,12 +362,12 @@ local function under_load(t)
 end
 
 return function(t)
-  if host.file.getenv(SMALL) then
+  if small_disk.folder() then
     on_small_disk(t)
     return
   end
   t.case("guard 6: a small disk: full while running, full at the start, read-only", function()
-    local said, exit = small_disk()
+    local said, exit = small_disk.story("54_store", "6m")
     t.eq(exit, 0, said)
     t.has(said, "3 passed, 0 failed")
   end)

@@ -99,6 +99,7 @@ struct result {
 	int calls;
 	int status;
 	enum err_kind kind;
+	const char *step;
 	char text[1000];
 	struct buf body;
 	char header[100]; /* x-case */
@@ -116,6 +117,7 @@ static void on_done(void *arg, const struct web_answer *a, const struct err *e)
 	struct result *r = arg;
 	r->calls++;
 	r->kind = e->kind;
+	r->step = e->step;
 	if (a == NULL) {
 		(void)snprintf(r->text, sizeof r->text, "%s", e->text);
 	} else {
@@ -453,6 +455,16 @@ static void failures(void)
 		CHECK(finished(s, &r));
 		CHECK_INT(r.kind, ERR_NET);
 		CHECK(strstr(r.text, "127.0.0.1") != NULL && strstr(r.text, "private") == NULL);
+		CHECK_STR(r.step, "connect");
+		stage_free(s);
+	}
+	CASE ("http_client_unknown_name_is_net_and_says_so") {
+		struct stage *s = stage_new(1);
+		struct result r = {.calls = 0};
+		CHECK(get(s, "https://nobody.invalid/", &r) != NULL);
+		CHECK(finished(s, &r));
+		CHECK_INT(r.kind, ERR_NET);
+		CHECK_STR(r.step, "name");
 		stage_free(s);
 	}
 	CASE ("http_client_silent_server_is_timed_out") {
@@ -468,6 +480,7 @@ static void failures(void)
 		CHECK(start(s, &rq, &behind) != NULL); /* its time runs while it waits */
 		CHECK(finished(s, &r));
 		CHECK_INT(r.kind, ERR_NET);
+		CHECK_STR(r.step, "answer");
 		CHECK(finished(s, &behind));
 		CHECK_INT(behind.kind, ERR_NET);
 		CHECK(clock_mono_us() - begin < 1500000);
@@ -804,6 +817,7 @@ static void certificates(void)
 		CHECK_INT(r.kind, ERR_NET);
 		CHECK_INT(r.status, 0);
 		CHECK(strstr(r.text, "certificate") != NULL);
+		CHECK_STR(r.step, "tls");
 	}
 	CASE ("http_client_tls_other_name_is_refused") {
 		struct result r = {.calls = 0};
