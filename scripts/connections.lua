@@ -94,7 +94,7 @@ end
 ---@field why string|nil  what the last call met
 ---@field ends table[]  {what=, ends_ms=, remedy=}, the soonest first
 ---@field ends_ms integer|nil  the soonest
----@field tried table|nil  {at_ms=, roles=} of the last good trial
+---@field tried table|nil  {at_ms=, roles=} of the last good trial: what it has shown in words
 
 ---Who is signed in to what, without asking any service.
 ---@return Connection[]
@@ -299,23 +299,6 @@ local function try_webhooks(sign_in)
   return { roles = { "reads the webhook registration" } }
 end
 
--- Names of the application user's roles; nil: they can't be seen.
-local function crm_roles(user, sign_in)
-  local answer = host.http.request { remote = "crm", sign_in = sign_in,
-    path = ("systemusers(%s)/systemuserroles_association?$select=name"):format(user),
-    headers = dynamics_call.headers() }
-  local doc = answer and answer.status == 200 and json.decode(answer.body)
-  if not doc or type(doc.value) ~= "table" then
-    return nil
-  end
-  local out = {}
-  for i, role in ipairs(doc.value) do
-    out[i] = type(role.name) == "string" and role.name or nil
-  end
-  table.sort(out)
-  return out
-end
-
 local function try_crm(sign_in)
   local answer, err = host.http.request { remote = "crm", path = "WhoAmI", sign_in = sign_in,
     headers = dynamics_call.headers() }
@@ -333,7 +316,7 @@ local function try_crm(sign_in)
     return failed("this is another CRM organisation than the one this state belongs to: " ..
       "check crm.url")
   end
-  return { roles = crm_roles(doc.UserId, sign_in) }
+  return { roles = { "is a user of this organisation" } }
 end
 
 local TRIALS = { ["partner-center"] = try_referrals, webhooks = try_webhooks, crm = try_crm }
@@ -341,7 +324,7 @@ local TRIALS = { ["partner-center"] = try_referrals, webhooks = try_webhooks, cr
 ---Real calls that change nothing.  (suspends)
 ---@param name string
 ---@param sign_in table|nil  one that is tried; nil: the one in use
----@return { roles: string[]|nil, organization: string|nil }|nil found, table|nil err
+---@return { roles: string[], organization: string|nil }|nil found, table|nil err
 function M.try(name, sign_in)
   return TRIALS[name](sign_in)
 end
@@ -360,7 +343,7 @@ function M.note(name, found)
     links.learn_organization { organizationId = found.organization }
   end
   return host.store.mark_set("connected:" .. name, json.encode { at_ms = host.now_ms(),
-    roles = found.roles and json.array(found.roles) or nil })
+    roles = json.array(found.roles) })
 end
 
 ---What was entered or signed in is forgotten.

@@ -76,6 +76,7 @@ host = {}
 ---@field columns table
 ---@field portal_url string
 ---@field public_url? string
+---@field sign_in table what a person who signs in has to know: see schema.lua
 ---@field callback_path? string the path of callbacks, with its secret: for registering only
 ---@field forward? string the address that callbacks go on to, secrets and all
 ---@field webhook { on: boolean, forward_hours: integer }
@@ -214,6 +215,7 @@ host.http = {}
 ---@field operations? integer what it counts as; batch items one by one
 ---@field page? boolean a list or delta page: not counted as a request
 ---@field reads? boolean a POST that changes nothing: a rehearsal may send it
+---@field sign_in? host.sign_in_tried with that one's tokens instead of those in use
 ---@field max_answer? integer bytes
 
 ---@class host.answer
@@ -243,6 +245,80 @@ function host.disk.private(path) end
 ---@param path string
 ---@return integer? bytes free for us on its disk, err? err
 function host.disk.room(path) end
+
+-- ---- host.sign_in: in commands of a profile ----
+
+host.sign_in = {}
+
+---@class host.sign_in_tried a sign-in that is tried before it counts
+local tried = {} -- luacheck: ignore 241
+
+---The profile's references are read anew; nothing changes before keep.
+---@param grant "crm"|"partner_center"|"webhooks"
+---@param secret? string that a person entered
+---@return host.sign_in_tried? tried, err? err
+function host.sign_in.begin(grant, secret) end
+
+---(suspends) Asks for a device code, which stays inside.
+---@param remote string
+---@return { code: string, url: string, every_ms: integer, life_ms: integer }? device, err? err
+function tried:device(remote) end
+
+---(suspends) Whether the person has entered it.
+---@param remote string
+---@return true? ok, err? err kind busy: not yet; wait_ms more between two questions
+function tried:poll(remote) end
+
+---(suspends) An authorization code becomes a sign-in.
+---@param remote string
+---@param code string
+---@param redirect string
+---@param verifier string of PKCE
+---@return true? ok, err? err
+function tried:redeem(remote, code, redirect, verifier) end
+
+---From now on it is the one in use: also for what waits and what is on its way.
+---@return true? ok, err? err
+function tried:keep() end
+
+function tried:close() end
+
+---What was signed in or entered is forgotten.
+---@param grant string
+---@return true? ok, err? err
+function host.sign_in.forget(grant) end
+
+---@class host.grant
+---@field name string
+---@field own boolean false: another grant's sign-in is used
+---@field signed boolean
+---@field sealed boolean the profile says that the secret is entered
+---@field secret boolean there is one
+---@field signed_ms integer 0: not known
+---@field used_ms integer when its refresh token was last replaced; 0: not known
+---@field certificate_ends_ms integer 0: it has none
+---@field who? { upn?: string, tenant?: string, user?: string }
+
+---@return host.grant[]
+function host.sign_in.list() end
+
+---@class host.sent_back
+local sent_back = {} -- luacheck: ignore 241
+
+---Listens for the browser that comes back from the sign-in page; gone when the task is.
+---@param where { address: "127.0.0.1"|"::1", port?: integer, path: string }
+---@return host.sent_back? listener, err? err
+function host.sign_in.listen(where) end
+
+---@return integer
+function sent_back:port() end
+
+---(suspends)
+---@param timeout_ms integer
+---@return string? query nil: too late
+function sent_back:wait(timeout_ms) end
+
+function sent_back:close() end
 
 -- ---- host.store (each may suspend) ----
 

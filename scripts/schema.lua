@@ -1,6 +1,6 @@
 --- What a profile may say, key by key, and what the program makes of it.
--- Owns the checks of the whole, and the configuration that the host reads (the keys: schema_keys.lua).
--- It must never open a file nor resolve a secret: a reference stays a reference.
+-- Owns the checks of the whole, and the configuration that the host reads; schema_keys.lua has the
+-- keys.  It must never open a file nor resolve a secret: a reference stays a reference.
 
 local checks = require "schema_checks"
 local lines_of = require("schema_lines").of

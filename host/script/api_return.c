@@ -22,7 +22,6 @@ static const char page[] =
 	"stands where the command was given.</p>\n";
 
 struct back {
-	struct services *s;
 	struct http_server *http;
 	char *path;
 	char *query; /* that nobody has taken yet; NULL: none */
@@ -187,7 +186,6 @@ static int l_listen(lua_State *L)
 					     .max_connections = 16};
 	struct err e;
 	struct back *b = *box = NEW(struct back);
-	b->s = s;
 	b->path = xstrdup(path);
 	b->timer = loop_timer_new(s->loop, on_timer, b);
 	b->http = http_server_new(s->loop, &c, on_call, b, &e);

@@ -14,15 +14,17 @@ local M = { help = "sign in to Partner Center, its webhooks, the CRM", where = "
        cosell connect partner-center | crm --expires DATE
        cosell connect --list [--json]
 
-  partner-center, webhooks  a person signs in, in a browser of this machine; --paste: in another
-                one's, whose last address is pasted here; --device: with a code; --secret: the
-                application's secret is asked for anew.  webhooks uses Partner Center's sign-in
-                until it has its own
-  crm           asks for the application's secret, if the profile says { sealed = true }; else it
-                reads what the profile names
-  --test        reads what the profile names anew, and makes a real call
-  --forget      what was signed in or entered here
-  --expires     when the client secret ends (2031-12-31), for a warning 14 days before]] }
+  partner-center  a person signs in, with the browser of this machine
+  webhooks        the same for the webhooks alone; until then they use that sign-in
+    --paste       with a browser elsewhere, whose last address is pasted here
+    --device      with a code that is entered in any browser
+    --secret      asks for the application's secret anew
+  crm             asks for the application's secret where the profile says
+                  { sealed = true }; else reads what the profile names
+  --test          reads what the profile names anew, and makes a real call
+  --forget        what was signed in or entered here
+  --expires       when the client secret ends (2031-12-31): a warning comes 14
+                  days before]] }
 
 local OPTIONS = { list = true, json = true, paste = true, device = true, secret = true, test = true,
   forget = true, expires = "value" }
@@ -64,9 +66,8 @@ local function below(cmd, c)
     add("tenant %s%s", table_text.plain(c.who.tenant),
       c.since_ms and ", signed in " .. text.date(c.since_ms) or "")
   end
-  if c.tried and c.tried.roles then
-    add("seen %s: %s", table_text.ago(c.tried.at_ms), table_text.plain(
-      table.concat(c.tried.roles, ", ")))
+  if c.tried then
+    add("tried %s: %s", table_text.ago(c.tried.at_ms), table.concat(c.tried.roles, ", "))
   end
   for _, e in ipairs(c.ends) do
     add("%s: until %s%s", e.what, text.date(e.ends_ms),
@@ -200,11 +201,10 @@ end
 
 local function shown(cmd, row, found)
   local c = connections.get(row.name)
-  local who = c.who and c.who.upn and " as " .. table_text.plain(c.who.upn) or ""
+  local who = c.who and c.who.upn and (" as %s (tenant %s)"):format(table_text.plain(c.who.upn),
+    table_text.plain(c.who.tenant or "unknown")) or ""
   say(cmd, "", "%s: signed in%s", row.name, who)
-  if found.roles then
-    say(cmd, "  ", "seen: %s", table_text.plain(table.concat(found.roles, ", ")))
-  end
+  say(cmd, "  ", "tried: %s", table.concat(found.roles, ", "))
   if found.organization then
     say(cmd, "  ", "our organisation at Partner Center: %s", table_text.plain(found.organization))
   end

@@ -113,8 +113,10 @@ end
 
 -- ---- Ends ----
 
-local function sealed(text)
+local function sealed(text, s)
+  s.back = ("http://127.0.0.1:%d/signed-in"):format(kit.free_port())
   text = text:gsub('secret = { file = "[^"]*/crm_secret" }', "secret = { sealed = true }")
+  text = text:gsub("portal_url", ("redirect = %q, %%0"):format(s.back))
   return (text:gsub('secret = { file = "[^"]*/partner_secret" }', "secret = { sealed = true }"))
 end
 
@@ -135,6 +137,24 @@ local function ends(t, s)
     while child:line(WAIT_MS) do end
     t.eq(child:wait().exit, 0, child:output())
     says(t, s, { "webhooks", "--test" }, 0, "webhooks: signed in")
+  end)
+  t.case("connect: a redirect with the port and path of the registration, taken or free", function()
+    local port = math.tointeger(tonumber(s.back:match(":(%d+)/")))
+    local other = assert(host.serve { port = port, handler = function() return 404, {}, "" end })
+    says(t, s, { "partner-center" }, 1, "cannot listen on 127.0.0.1 port " .. port,
+      "what was there stays")
+    other:close()
+    local child = assert(host.child.start { argv = { "connect", "partner-center", "--profile",
+      s.profile }, env = s.both })
+    kit.wait("the listener", function()
+      child:line(10)
+      return child:output():find("Waiting for the browser", 1, true)
+    end)
+    local answer = assert(host.http.request { url = child:output():match("\n(http://%S+)\n") })
+    t.eq(answer.headers.location:match("^[^?]+"), s.back)
+    assert(host.http.request { url = answer.headers.location })
+    while child:line(WAIT_MS) do end
+    t.eq(child:wait().exit, 0, child:output())
   end)
   t.case("connect: the end of a client secret is warned of in log and status", function()
     s:host_start { profile = s.profile, state = s.state, env = { COSELL_LOG = "debug" } }
