@@ -20,7 +20,7 @@ struct command {
 	char *name;
 	struct task *task; /* NULL: it has ended */
 	struct control_sink sink;
-	struct buf said; /* in this round, in its order: for each part a struct part, then its text */
+	struct buf said; /* in this round, in order: for each part a struct part, then its text */
 	size_t last;     /* where the last part begins */
 	char *again;     /* the request it begins anew with, when it has ended */
 	char *prompt;    /* of a question that leaves with this round; NULL: none */

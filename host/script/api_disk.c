@@ -30,7 +30,7 @@ static int l_room(lua_State *L)
 		err_set(&e, ERR_STORE, "%s: %s", path, strerror(errno));
 		return vm_fail(L, &e);
 	}
-	lua_pushinteger(L, (lua_Integer)(disk.f_bavail * disk.f_frsize));
+	lua_pushinteger(L, (lua_Integer)disk.f_bavail * (lua_Integer)disk.f_frsize);
 	return 1;
 }
 

@@ -100,7 +100,8 @@ static void consented(void *arg, const char *token, const struct err *e)
 {
 	struct consenting *c = arg;
 	c->ended = true;
-	c->e = token ? (struct err){0} : *e;
+	if (!token)
+		c->e = *e;
 	if (!c->waits)
 		return;
 	task_wake(c->ticket, api_push_done, api_err_copy(&c->e));
