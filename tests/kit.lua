@@ -27,6 +27,9 @@ return {
 }
 ]]
 
+---Sanitised programs are larger, slower, and cannot be traced.
+M.sanitised = (tonumber(host.file.getenv "COSELL_STRIDE") or 1) > 1
+
 local DEFAULTS = { settle = "0", look_wait = "0", delta_seconds = "3600", poll_minutes = "60" }
 
 -- Below those that the system gives to outgoing connections, so that none of them takes it.

@@ -7,8 +7,7 @@ local rules = require "commands.rules"
 
 local PRODUCTS = "msft_microsoftpartnercentersolutions"
 local TEN_MINUTES_MS, STEP_MS = 10 * 60000, 15000
-local SANITISED = (tonumber(host.file.getenv "COSELL_STRIDE") or 1) > 1
-local MOST_MIB = SANITISED and 512 or 64 -- what the sanitisers keep is several times the program
+local MOST_MIB = kit.sanitised and 512 or 64 -- they keep several times as much
 local DEALS = 40
 
 -- ---- From the CRM ----

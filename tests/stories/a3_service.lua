@@ -222,7 +222,9 @@ return function(t)
     function() heard(t) end)
   t.case("service: a host that cannot serve is never ready", function() never_ready(t) end)
   t.case("service: a loop that hangs gives no sign of life", function() silent(t) end)
-  t.case("service: the unit lets through what host and mapping process call",
-    function() within(t) end)
+  if not kit.sanitised then
+    t.case("service: the unit lets through what host and mapping process call",
+      function() within(t) end)
+  end
   t.case("service: the unit's exposure is at most 1.5", function() judged(t) end)
 end
