@@ -77,9 +77,21 @@ local LEFT_OUT = {
   ["86_guide"] = "pages of the guide; 76 plays its mapping",
   ["87_reload_is_told"] = "reloading",
   ["88_from_the_guide"] = "pages of the guide, reloading",
+  ["90_from_original"] = "what is written into a folder",
+  ["90_init"] = "what is written into a folder",
+  ["91_one_mapping"] = "folders, reloading",
+  ["91_promote"] = "folders",
   ["92_asking"] = "questions at a terminal",
   ["93_connect"] = "signing in",
   ["93_connections_end"] = "signing in",
+  ["94_doctor"] = "what is wrong around the host; brings its faults along",
+  ["95_original"] = "another program beside the host",
+  ["96_provision"] = "the CRM's definitions, its calls counted",
+  ["96_provision_adopts"] = "the CRM's definitions, its calls counted",
+  ["96_provision_security"] = "the CRM's definitions",
+  ["97_provision_killed"] = "kills the command at each call: minutes each time",
+  ["98_webhook"] = "the registration",
+  ["99_forward"] = "callbacks that go on; brings its faults along",
 }
 
 ---@class outcome
