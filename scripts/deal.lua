@@ -365,7 +365,7 @@ local function inward(turn)
     return left_out(turn, err)
   end
   if #held > 0 then
-    links.told(turn.link, held)
+    links.told_each(turn.link, held)
   end
   return keep_made(turn, made, deal)
 end

@@ -4,7 +4,7 @@
 local checks = require "schema_checks"
 local crm_schema = require "crm_schema"
 local dynamics = require "dynamics"
-local facts = require "facts"
+local fields = require "fields"
 local settings = require "settings"
 local text = require "text"
 
@@ -199,8 +199,8 @@ local function columns(out)
   if not labels then
     return nil, err
   end
-  for _, role in ipairs(text.keys(facts.columns)) do
-    local shipped, label = facts.columns[role], label_of(role)
+  for _, role in ipairs(text.keys(fields.columns)) do
+    local shipped, label = fields.columns[role], label_of(role)
     local there = not shipped or not label or meta.columns[shipped]
     local found = not there and called(labels, label)
     if found then

@@ -1,6 +1,6 @@
 -- What Microsoft's connector was told becomes lines, or is listed: on tables as the CRM gives them.
 local dynamics = require "dynamics"
-local facts = require "facts"
+local fields = require "fields"
 local original_settings = require "original_settings"
 local settings = require "settings"
 
@@ -10,7 +10,7 @@ for _, row in ipairs(settings.rows) do NAMES[row.name] = row.original end
 -- Every column that is wanted, but for those left out; `more` besides.
 local function columns(without, more)
   local out, labels = { budgetamount = {} }, {}
-  for role, name in pairs(facts.columns) do
+  for role, name in pairs(fields.columns) do
     if name and role ~= without then out[name] = {} end
   end
   for name, label in pairs(more or {}) do
