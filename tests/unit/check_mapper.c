@@ -66,6 +66,13 @@ static void answers(void)
 		begin(&s);
 		CHECK_STR(ask(&s, "{\"call\":\"profile\"}"),
 			  "{\"profile\":{\"settings\":{\"settle\":0},\"stage\":\"sandbox\"}}");
+		end(&s);
+	}
+	CASE ("mapper_settings_beside_the_mapping_are_told_apart") {
+		struct set s = {0};
+		add_shipped(&s);
+		add(&s, "profile", "p/profile.lua",
+		    "return { stage = 'sandbox', settings = { settle = 0 } }");
 		add(&s, "settings", "p/settings.lua", "return { flows = {} }");
 		begin(&s);
 		CHECK_STR(ask(&s, "{\"call\":\"profile\"}"),
