@@ -44,13 +44,13 @@ LIBS_MAPPER = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lseccomp
 
 BASE := buf clock crypto crypto_cert err log world
 IO := child frames http_answer http_call http_client http_conn http_crowd http_gate http_request \
-	http_server loop pack sheet sheet_book sheet_write supervisor terminal watch wire xml
-STORE := backup copy db docs filesets json_text links migrations private_file queue queue_many restore runs \
+	http_server loop mail pack sheet sheet_book sheet_write supervisor terminal watch wire xml
+STORE := backup copy db docs erase filesets json_text links migrations private_file queue queue_many restore runs \
 	state_file stmt trouble vault
-REMOTE := answer gate inbox oauth oauth_change oauth_device oauth_row oauth_wire remote remote_set \
-	remote_url sign_in verify verify_url
-SCRIPT := api api_child api_control api_crypto api_disk api_docs api_file api_host api_http api_kit \
-	api_return api_rows \
+REMOTE := answer gate inbox oauth oauth_change oauth_device oauth_row oauth_wire remote remote_ask \
+	remote_set remote_url sign_in verify verify_url
+SCRIPT := api api_child api_control api_crypto api_disk api_docs api_erase api_file api_host api_http \
+	api_kit api_return api_rows \
 	api_serve api_sheet api_sign_in api_store api_trial api_watch changes commands files generation json \
 	json_copy json_lex json_value json_write mapper mapper_frame problems profile reload task \
 	task_record ticks trial vm vm_err vm_libs
@@ -107,10 +107,14 @@ $(B)/cosell-mapper: $(MAPPER_FILES:%=$(B)/rel/%.o)
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_MAPPER)
 $(T)/cosell-mapper: $(MAPPER_FILES:%=$(T)/obj/%.o)
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_MAPPER)
-$(T)/unit-tests: $(CHECKS:%=$(T)/unit/%.o) $(T)/libcosell.a | $(T)/lock-probe
+$(T)/unit-tests: $(CHECKS:%=$(T)/unit/%.o) $(T)/libcosell.a | $(T)/lock-probe $(B)/relay
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_HOST) $(shell pkg-config --libs libssl)
 $(T)/lock-probe: $(T)/probe/lock.o $(T)/obj/mapper/lock.o $(T)/obj/base/err.o $(T)/obj/base/clock.o
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ -lseccomp
+# a mail relay for the tests
+$(B)/relay: tests/probe/relay.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O1 -g $< -o $@ $(shell pkg-config --libs libssl libcrypto)
 $(T)/cosell-world: $(WORLD:%=$(T)/property/%.o) $(T)/obj/mapper/files.o $(T)/libcosell.a
 	$(Q)$(CC) $(LDFLAGS) -no-pie $(if $(SAN),-fsanitize=$(SAN)) $(WRAPS) $^ -o $@ $(LIBS_WORLD)
 $(B)/bench-mapping: tests/bench/mapping.c tests/unit/mapper_kit.h $(B)/rel/libcosell.a
@@ -139,7 +143,7 @@ run: deps
 test: deps
 	$(Q)vendor/install test
 	$(Q)$(MAKE) --no-print-directory -j2 all $(T)/cosell $(T)/cosell-mapper $(T)/unit-tests \
-		$(T)/cosell-world $(if $(SAN),,$(FUZZ:%=$(F)/%))
+		$(B)/relay $(T)/cosell-world $(if $(SAN),,$(FUZZ:%=$(F)/%))
 	$(Q)tests/run $(T) $(ONLY)
 
 checklist:

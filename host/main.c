@@ -36,6 +36,7 @@
  *   api_store      host.store, host.queue: rows for scripts
  *   api_docs       host.docs: rows of the practice environment
  *   api_disk       host.disk: whose a file is, and how much room its disk has
+ *   api_erase      host.erase: texts of the state, taken out for good
  *   api_serve      host.serve, host.spawn: what that environment is made of
  *   api_control    host.control: control sockets for commands that run here
  *   api_file       host.file: files, for those too
@@ -62,6 +63,7 @@
  *
  * remote    named endpoints
  *   remote         the line of calls in front of each, and what their ends mean
+ *   remote_ask     what a script may ask of one
  *   remote_set     the remotes by name
  *   remote_url     addresses that stay below a base
  *   gate           budget and pause of one remote
@@ -90,6 +92,7 @@
  *   links          joined records, and what hangs on them
  *   runs           what was done
  *   filesets       the administrator's files of the last generations
+ *   erase          texts of the state by place; the file without what was in it
  *   docs           documents of the practice environment; JSON edited as text
  *   json_text      one value out of a JSON text
  *   vault          our secrets, sealed
@@ -105,6 +108,7 @@
  *   http_client    requests by curl
  *   http_request   one on its way out, judged and copied
  *   http_answer    its answer, collected
+ *   mail           a message to a mail relay, as curl sends it
  *   sheet          a workbook's sheet, cell by cell
  *   sheet_book     what its cells refer to
  *   sheet_write    a workbook, or any file that people take away, written whole

@@ -3,15 +3,19 @@
 -- never sent; a value that was withheld, or an edit that came in between, does not become one.
 -- Owns bases, pending lines and the mapping's last answers; it must never ask a service.
 local canonical = require "canonical"
+local erased = require "erased"
 local fields = require "fields"
 local links = require "links"
+local notify = require "notify"
 local state = require "state"
 
 local M = {}
 
+---@param ... table  both sides as they are now, canonical, if they are to be compared
 ---@return table crm, table partner  both bases; empty before the first agreement
-function M.bases(link)
-  return host.store.base_get(link.id, "crm") or {}, host.store.base_get(link.id, "partner") or {}
+function M.bases(link, ...)
+  local crm, partner = host.store.base_get(link.id, "crm"), host.store.base_get(link.id, "partner")
+  return erased.reveal(link, crm, ...) or {}, erased.reveal(link, partner, ...) or {}
 end
 
 ---The fields in which a side differs from its base; nil: there is no base yet.
@@ -20,7 +24,7 @@ end
 ---@param names table<string, true>|nil  the fields to look at; nil: all
 ---@return string[]|nil
 function M.differs(link, side, now, names)
-  local base = host.store.base_get(link.id, side)
+  local base = erased.reveal(link, host.store.base_get(link.id, side), now)
   if not base then
     return nil
   end
@@ -58,10 +62,10 @@ function M.keep(link, crm, partner)
   link.agreed_ms = host.now_ms()
   local ok, err = links.keep(link)
   if ok then
-    ok, err = host.store.base_set(link.id, "crm", canonical.base(crm))
+    ok, err = host.store.base_set(link.id, "crm", erased.hide(link, canonical.base(crm)))
   end
   if ok then
-    ok, err = host.store.base_set(link.id, "partner", canonical.base(partner))
+    ok, err = host.store.base_set(link.id, "partner", erased.hide(link, canonical.base(partner)))
   end
   return ok, err
 end
@@ -244,7 +248,7 @@ function M.settle(link, plan, crm, partner, written)
       crm[item.field] = plan.crm_base[item.field]
     end
   end
-  link.mapped, link.waits = plan.mapped, plan.waits
+  link.mapped, link.waits = erased.hide(link, plan.mapped), plan.waits
   link.writing, link.restore = nil, nil
   return M.keep(link, crm, partner)
 end
@@ -283,6 +287,7 @@ end
 function M.list(link, conflicts)
   for _, c in ipairs(conflicts or {}) do
     host.store.note_add(link.id, "conflict", c)
+    notify.raise("conflict", { deal = link.id, field = c.field })
   end
 end
 
@@ -320,7 +325,7 @@ end
 ---has it.  That is nobody's edit: both bases take it.
 ---@param tag string  of the row as it is now
 function M.written(link, tag, crm, crm_base, partner_base)
-  local writing = link.writing
+  local writing = erased.reveal(link, link.writing, crm)
   link.writing = nil
   if not writing or writing.tag == tag then
     return
@@ -387,7 +392,7 @@ end
 ---@param tag string  of the row as it is now
 ---@param crm table  canonical, as it is now
 function M.list_written(link, tag, crm)
-  local writing = link.writing
+  local writing = erased.reveal(link, link.writing, crm)
   if not writing or writing.tag == tag or not writing.conflicts then
     return
   end

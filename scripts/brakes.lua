@@ -4,6 +4,7 @@
 -- found by that comparison.  A frozen record waits for `cosell deal release`.
 -- Owns the mark "brake" and, of a link, `said`, `writes`, `frozen`.  It must never ask a service.
 local audit = require "audit"
+local notify = require "notify"
 
 local M = {}
 
@@ -30,6 +31,7 @@ function M.set(cause, why)
     return
   end
   host.store.mark_set(MARK, json.encode { cause = cause, why = why, at_ms = host.now_ms() })
+  notify.raise("brake", { cause = cause })
   host.log("error", "paused, nothing is written: " .. why ..
     "; compare with `cosell sync --all`, go on with `cosell sync --all --apply`")
 end
@@ -127,9 +129,13 @@ end
 
 M.RESTORED = "the CRM went back in time, as after a restored backup"
 
+-- The newest line by its time and a hash: what it says is the row's alone.
 local function newest(text)
   local line = type(text) == "string" and text:match("^[^\r\n]*") or nil
-  return line and audit.written_ms(line) and line or nil
+  if not line or not audit.written_ms(line) then
+    return nil
+  end
+  return line:match("^%S+ %S+ %S+  ") .. "#" .. host.crypto.sha256(line):sub(1, 16)
 end
 
 ---What we are about to write as the newest audit line; saved with the link before it leaves.

@@ -7,6 +7,7 @@
 local canonical = require "canonical"
 local find = require "find"
 local links = require "links"
+local notify = require "notify"
 local say = require "say"
 local text = require "text"
 
@@ -206,6 +207,8 @@ function M.tick()
     take(named("due", day), function(note, link)
       wake(link)
       if not over then
+        notify.raise("deadline", { deal = link.id, kind = note.doc.kind,
+          by = text.date(note.doc.at) })
         host.store.note_add(note.link, named("said", day), note.doc)
       end
     end)

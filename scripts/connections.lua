@@ -5,6 +5,7 @@
 local dynamics_call = require "dynamics_call"
 local flow_table = require "flow_table"
 local links = require "links"
+local notify = require "notify"
 local text = require "text"
 
 local M = {}
@@ -140,29 +141,45 @@ function M.mender(remote)
   return remote
 end
 
----What ends within fourteen days, in words.
----@return string[]
-function M.warnings()
+local function warning(name, e, left)
+  local days = left // DAY_MS
+  local when = left < 0 and "has ended" or days == 0 and "ends today" or
+    days == 1 and "ends tomorrow" or ("ends in %d days"):format(days)
+  return ("connection %s: the %s %s (%s): %s"):format(name, e.what, when, text.date(e.ends_ms),
+    e.remedy)
+end
+
+-- What ends within fourteen days: { name = of its connection, kind =, ends_ms =, text = }
+local function ending()
   local out, now = {}, host.now_ms()
   for _, c in ipairs(M.list()) do
     for _, e in ipairs(c.ends) do
       local left = e.ends_ms - now
       if left < SOON_MS then
-        local days = left // DAY_MS
-        local when = left < 0 and "has ended" or days == 0 and "ends today" or
-          days == 1 and "ends tomorrow" or ("ends in %d days"):format(days)
-        out[#out + 1] = ("connection %s: the %s %s (%s): %s"):format(c.name, e.what, when,
-          text.date(e.ends_ms), e.remedy)
+        out[#out + 1] = { name = c.name, kind = e.kind, ends_ms = e.ends_ms,
+          text = warning(c.name, e, left) }
       end
     end
   end
   return out
 end
 
+---What ends within fourteen days, in words.
+---@return string[]
+function M.warnings()
+  local out = {}
+  for i, e in ipairs(ending()) do
+    out[i] = e.text
+  end
+  return out
+end
+
 ---The handler of the daily look at what ends.
 function M.tick()
-  for _, line in ipairs(M.warnings()) do
-    host.log("warn", line)
+  for _, e in ipairs(ending()) do
+    host.log("warn", e.text)
+    notify.lasting("sign_in_ends", { remote = e.name, kind = e.kind, by = text.date(e.ends_ms) },
+      e.name .. " " .. e.kind)
   end
   return DAY_MS
 end

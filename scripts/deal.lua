@@ -11,6 +11,7 @@ local clocks = require "clocks"
 local create_referral = require "flows.create_referral"
 local decide = require "decide"
 local details = require "flows.details"
+local erased = require "erased"
 local facts = require "facts"
 local fields = require "fields"
 local flow_table = require "flow_table"
@@ -20,6 +21,7 @@ local leads = require "leads"
 local links = require "links"
 local merge = require "merge"
 local new_row = require "new_row"
+local notify = require "notify"
 local original = require "original"
 local outward = require "flows.dynamics_to_partner_center"
 local partner_center = require "partner_center"
@@ -119,6 +121,7 @@ local function freeze(turn, times)
   local why, line = turn.link.frozen, say("frozen", { times = times })
   turns.say(turn, "partner_center_to_dynamics", "frozen", { why = why })
   turns.note(turn, line)
+  notify.raise("brake", { cause = "frozen", deal = turn.link.id })
   host.log("error", ("deal %d is frozen: %s"):format(turn.link.id, why))
   local ok, err = helper.write(turn, { to_crm = {}, failed = true }, { line })
   if not ok then
@@ -294,8 +297,9 @@ local function keep_made(turn, made, deal)
   link.ours.tag = nil -- until the CRM id is there, a retry looks at both sides
   local base, there = made.deal, deal
   if made.of then
-    base, there = agreement.first(made.deal, made.of), agreement.sent_as(made.of, deal)
-    there.state = made.of.state
+    local of = erased.reveal(link, made.of, made.deal, deal)
+    base, there = agreement.first(made.deal, of), agreement.sent_as(of, deal)
+    there.state = of.state
   end
   local ok, err = agreement.keep(link, base, there)
   if not ok then

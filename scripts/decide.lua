@@ -8,6 +8,7 @@ local clocks = require "clocks"
 local create_referral = require "flows.create_referral"
 local dynamics = require "dynamics"
 local details = require "flows.details"
+local erased = require "erased"
 local fields = require "fields"
 local flow_table = require "flow_table"
 local links = require "links"
@@ -67,7 +68,7 @@ local function ask_mapping(plan, turn)
     local form = value ~= json.null and FORM[field.kind]
     value = form and form(value, turn.known.precision(plan.partner.currency)) or value
     asked[kept] = json.encode(value)
-    local news = last[kept] ~= asked[kept] and
+    local news = not erased.same(last[kept], asked[kept]) and
       not canonical.same(field, canonical.given(value), plan.partner[name])
     if planned[name] ~= nil or news then
       plan.to_partner[name] = value
@@ -170,7 +171,7 @@ function M.plan(turn)
   local link, known = turn.link, turn.known
   local crm = canonical.from_crm(turn.row, known)
   local partner = canonical.from_partner(turn.read.ours, turn.read.theirs, known)
-  local crm_base, partner_base = agreement.bases(link)
+  local crm_base, partner_base = agreement.bases(link, crm, partner)
   agreement.written(link, turn.tag, crm, crm_base, partner_base)
   turns.name(turn, crm)
   local plan = merge.plan(crm, partner, crm_base, partner_base, resolver(known))

@@ -86,6 +86,7 @@ host = {}
 ---@field partner_id? string
 ---@field clients { crm: string, partner_center: string } the applications' ids
 ---@field dir string
+---@field on_event? table who is notified of what (scripts/notices.lua)
 
 ---(suspends) Real time.
 ---@param ms integer
@@ -528,6 +529,29 @@ function host.docs.json_set(text, path, value) end
 ---@param path string
 ---@return string? text, err? err
 function host.docs.json_remove(text, path) end
+
+-- ---- host.erase: texts of the state by place, taken out for good ----
+
+host.erase = {}
+
+---@param place "link"|"base"|"note"|"run"|"job"|"failure"|"mark"|"file"|"doc" job: their
+---payloads; failure: their texts
+---@param after? string key behind which to go on
+---@param most? integer default 200
+---@return { key: string, what: string, text: string }[]? list, err? err what: its link, kind,
+---flow or role
+function host.erase.list(place, after, most) end
+
+---@param place string
+---@param key string
+---@param text string
+---@return true? ok, err? err
+function host.erase.set(place, key, text) end
+
+---(suspends) Once this round is committed: the file is written anew without what was ever deleted
+---or overwritten in it, and its WAL emptied.  Holds the host up meanwhile.
+---@return true? ok, err? err what was written stands all the same
+function host.erase.bytes() end
 
 -- ---- host.crypto ----
 

@@ -11,6 +11,7 @@ local clocks = require "clocks"
 local cuts = require "cuts"
 local details = require "flows.details"
 local dynamics = require "dynamics"
+local erased = require "erased"
 local links = require "links"
 local outward = require "flows.dynamics_to_partner_center"
 local qualify = require "qualify"
@@ -191,7 +192,7 @@ end
 -- One that an earlier run made, of what it knew then: either side may have been edited since.
 local function keep_earlier(turn, id, deal)
   local intent = turn.link.intent and turn.link.intent.crm
-  local ok, err = keep(turn, id, intent and intent.deal or deal)
+  local ok, err = keep(turn, id, erased.reveal(turn.link, intent and intent.deal, deal) or deal)
   links.wake(turn.link.id, "created")
   return ok, err
 end
@@ -314,12 +315,18 @@ end
 
 local FOLLOW = { name = "subject", notes = "description" }
 
+-- Name and notes of the lead, canonical.
+local function texts_of(turn)
+  return { name = bare_name(turn.row.subject, turn.known),
+    notes = canonical.text(turn.row.description) }
+end
+
 -- Name and notes as columns where Partner Center changed them; what the seller changed on the lead
 -- stays, and is sent with the decision.  Both bases move with what is taken.
 -- -> columns, and the same by field
 local function followed(turn, deal, crm_base, base, lines)
-  local row, values, taken, known = turn.row, {}, {}, turn.known
-  local is = { name = bare_name(row.subject, known), notes = canonical.text(row.description) }
+  local values, taken, known = {}, {}, turn.known
+  local is = texts_of(turn)
   agreement.written(turn.link, turn.tag, is, crm_base, base)
   local max = { name = turn.meta.columns.subject.max or 300,
     notes = turn.meta.columns.description.max or 2000 }
@@ -336,7 +343,8 @@ local function followed(turn, deal, crm_base, base, lines)
   if next(values) then
     table.insert(lines, 1, say "received-lead")
   end
-  if not (values.subject or turn.known.marks_shown or is.name == canonical.given(row.subject)) then
+  if not (values.subject or turn.known.marks_shown or
+    is.name == canonical.given(turn.row.subject)) then
     values.subject = is.name -- a mark that is switched off
   end
   return values, taken
@@ -345,7 +353,7 @@ end
 -- What Partner Center and the mapping have new for the lead.
 local function refresh(turn, deal)
   local link, lines = turn.link, {}
-  local crm_base, base = agreement.bases(link)
+  local crm_base, base = agreement.bases(link, deal, texts_of(turn))
   local values, taken = followed(turn, deal, crm_base, base, lines)
   local extra, mapped, err = details.updates("lead", link, deal, turn.row, turn.known, lines)
   if not extra then

@@ -30,7 +30,7 @@ end
 ---  announced, see agreement.lua
 ---@field mapped table<string, string>|nil  the mapping's last answers for `update`
 ---@field said {now: string|nil, next: string|nil, at: integer|nil}|nil  our newest audit line,
----  brakes.lua
+---  its time and a hash, brakes.lua
 ---@field writes {at: integer, hash: string}[]|nil  of the last minutes, brakes.lua
 ---@field writing {values: table, tag: string, sets: table}|nil  to the row, agreement.lua
 ---@field removed string|nil  the row that somebody deleted before its making was on record

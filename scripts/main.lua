@@ -7,6 +7,7 @@ local dynamics_solutions = require "flows.dynamics_solutions"
 local flow_table = require "flow_table"
 local forward = require "forward"
 local mapping_look = require "mapping_look"
+local notify = require "notify"
 local orders = require "orders"
 local partner_center_to_dynamics = require "flows.partner_center_to_dynamics"
 local report = require "report"
@@ -31,6 +32,7 @@ M.jobs = {
   mapping = mapping_look.job,
   join = twins.job,
   forward = forward.job,
+  notice = notify.job,
   ["tick.start"] = start.check,
   ["tick.webhook"] = webhook_registration.check,
   ["tick.poll"] = partner_center_to_dynamics.poll,
@@ -76,6 +78,9 @@ function M.job(job)
     return left_alone(job)
   end
   local ok, err = handler(job.payload, job.meta)
+  if err and err.kind == "auth" and job.kind ~= "notice" then
+    notify.sign_in()
+  end
   if ok and flow and M.ticks[job.kind] then
     flow_table.note_ok(flow)
   end

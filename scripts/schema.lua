@@ -5,6 +5,7 @@
 local checks = require "schema_checks"
 local lines_of = require("schema_lines").of
 local keys = require "schema_keys"
+local notices = require "notices"
 local places = require "schema_places"
 local practice = require "practice"
 local settings = require "settings"
@@ -143,6 +144,10 @@ local function check_together(profile, values, report)
   end
   check_flows(values, report)
   check_webhook(profile, values, report)
+  notices.check(function(path)
+    local value = given_at(profile, path)
+    return value ~= json.null and value or nil
+  end, report)
   if values["callbacks.practice_origin"] and values.stage ~= "sandbox" then
     report("callbacks.practice_origin", "is for stage \"sandbox\" alone")
   end
@@ -290,7 +295,7 @@ local function seen_by_scripts(where, v, current)
     portal_url = v "partner_center.portal_url",
     public_url = public and without_slash(public),
     webhook = { on = v "webhook.on", forward_hours = v "webhook.forward_hours" },
-    crm_url = without_slash(v "crm.url"), dir = where.dir,
+    crm_url = without_slash(v "crm.url"), dir = where.dir, on_event = notices.seen(v),
   }
 end
 
@@ -312,6 +317,7 @@ local function configuration(where, v, values)
       remote(v, "crm", "crm", "url", "/api/data/v9.2/", "audience"),
       remote(v, "partner_center", "partner_center", "url", "/v1.0/", "audience"),
       remote(v, "webhooks", "partner_center", "webhook_url", "/", "webhook_audience", "webhooks"),
+      notices.remote(v, function(ref) return reference(where, ref) end),
     },
     callbacks = callbacks_of(where, v), forward = forward_of(where, v),
     limits = {

@@ -10,7 +10,7 @@ end
 
 -- An address -> scheme, host (with its brackets), path, or nil
 local function parts_of(url)
-  local scheme, rest = url:match("^(https?)://([^%s%c@?#]+)$")
+  local scheme, rest = url:match("^(%l+)://([^%s%c@?#]+)$")
   if not scheme then return nil end
   local name, after = rest:match("^(%[[%x:.]+%])(.*)$")
   if not name then name, after = rest:match("^([%w.-]+)(.*)$") end
@@ -23,7 +23,9 @@ end
 local function check_url(value)
   if type(value) ~= "string" then return "is an address in quotes" end
   local scheme, name, path = parts_of(value)
-  if not scheme then return "is an address such as https://name.example/path" end
+  if scheme ~= "https" and scheme ~= "http" then
+    return "is an address such as https://name.example/path"
+  end
   if scheme == "http" and not loopback(name) then
     return "must begin with https:// (plain http is for this machine alone)"
   end
@@ -58,6 +60,25 @@ local function check_receiver(value, row)
   return (check_url(value))
 end
 
+-- Where notices go; what stands behind a "?" is part of it and mostly the secret one.
+local function check_target(value, row)
+  if type(value) == "table" then return check_ref(value, row) end
+  return (check_url(type(value) == "string" and value:gsub("%?[^%s%c@#]*$", "") or value))
+end
+
+local function check_relay(value)
+  local scheme, _, path = parts_of(tostring(value))
+  if (scheme ~= "smtp" and scheme ~= "smtps") or path ~= "" and path ~= "/" then
+    return "is a mail relay such as smtp://relay.example:587 or smtps://relay.example"
+  end
+end
+
+local function check_address(value)
+  if type(value) ~= "string" or not value:match("^[%w.!#$%%&'*+/=?^_{|}~-]+@%w[%w.-]*%w$") then
+    return "is a mail address such as crm@example.com"
+  end
+end
+
 local function check_strings(value)
   if type(value) ~= "table" then return "is a list of texts" end
   for k, v in pairs(value) do
@@ -89,7 +110,8 @@ local function check_string(value)
 end
 
 --- By type of row: check(value, row) -> what is wrong, or nil.
-local M = {
+local M
+M = {
   string = check_string,
   zone = function(value)
     local hours, minutes = tostring(value):match("^[+-](%d%d):?(%d%d)$")
@@ -125,6 +147,25 @@ local M = {
     local hint = near and ("; did you mean \"%s\"?"):format(near) or ""
     return ("is one of \"%s\"%s"):format(table.concat(row.values, "\", \""), hint)
   end,
+  enums = function(value, row)
+    local bad = check_strings(value)
+    for _, one in ipairs(not bad and value or {}) do
+      bad = bad or M.enum(one, row)
+    end
+    return bad and bad:gsub("^is one of", "holds names of"):gsub("^is a list of texts",
+      "is a list such as { \"" .. row.values[1] .. "\" }") or nil
+  end,
+  target = check_target,
+  relay = check_relay,
+  address = check_address,
+  addresses = function(value)
+    if type(value) ~= "table" then return check_address(value) end
+    local bad = check_strings(value) or #value == 0 and "names nobody" or nil
+    for _, one in ipairs(not bad and value or {}) do
+      bad = bad or check_address(one) and ("holds %q, which is no mail address"):format(one)
+    end
+    return bad
+  end,
   url = function(value) return (check_url(value)) end,
   origin = function(value)
     local bad, path = check_url(value)
@@ -150,5 +191,12 @@ local M = {
 ---@param address string
 ---@return boolean
 M.is_loopback = loopback
+
+--- The host in an address that was checked.
+---@param url string
+---@return string
+function M.host_of(url)
+  return select(2, parts_of(url))
+end
 
 return M

@@ -1,6 +1,7 @@
 --- The keys of a profile, one row each, and the order of its flows: data for schema.lua, the manual
 -- and editors' stubs.  Owns no check; it must never read a profile.
 
+local notices = require "notices"
 local settings = require "settings"
 
 local M = {}
@@ -114,6 +115,23 @@ M.rows = {
   { "limits.mapping_memory_mb", "integer", 64, "reload", "memory of the mapping process",
     least = 8, most = 1024 },
   { "limits.jobs_at_once", "integer", 64, "reload", "jobs at once", least = 1, most = 1024 },
+
+  { "on_event.webhook.url", "target", nil, "restart", "where notices are posted to: an https " ..
+    "address, or a reference to one that is a secret" },
+  { "on_event.webhook.token", "ref", nil, "restart", "sent with them as a bearer token" },
+  { "on_event.mail.relay", "relay", nil, "restart", "notices by mail: the relay's address, " ..
+    "smtps:// or smtp:// (with STARTTLS, but to this machine)" },
+  { "on_event.mail.from", "address", nil, "restart", "who they are from" },
+  { "on_event.mail.to", "addresses", nil, "restart", "who they are for: one address or a list" },
+  { "on_event.mail.user", "string", nil, "restart", "who signs in at the relay" },
+  { "on_event.mail.password", "ref", nil, "restart", "with which password" },
+  { "on_event.events", "enums", notices.names, "reload", "the events that people are told of",
+    values = notices.names },
+  { "on_event.every_s", "integer", 300, "reload",
+    "at most one notice in so many seconds; what comes meanwhile stands in the next", least = 1,
+    most = 86400 },
+  { "on_event.give_up_h", "integer", 24, "reload",
+    "hours after which a notice that cannot be sent is given up", least = 1, most = 720 },
 
   { "columns", "names", nil, "reload", "logical names that differ from the shipped ones" },
 }

@@ -6,7 +6,8 @@ local M = {}
 
 -- Keys of secrets; those of files that people may read are not here.
 local SECRETS = { "listen.path_secret", "crm.secret", "crm.certificate.key",
-  "partner_center.secret", "partner_center.certificate.key", "partner_center.refresh_token" }
+  "partner_center.secret", "partner_center.certificate.key", "partner_center.refresh_token",
+  "on_event.webhook.url", "on_event.webhook.token", "on_event.mail.password" }
 
 local ADDRESSES = { "crm.token_url", "crm.url", "partner_center.token_url", "partner_center.url",
   "partner_center.webhook_url" }
@@ -21,7 +22,9 @@ function M.files(v, absolute)
     { key = "key_file", path = v "key_file" and absolute(v "key_file") or state .. ".key" } }
   for _, key in ipairs(SECRETS) do
     local ref = v(key)
-    if ref and ref.file then out[#out + 1] = { key = key, path = absolute(ref.file) } end
+    if type(ref) == "table" and ref.file then
+      out[#out + 1] = { key = key, path = absolute(ref.file) }
+    end
   end
   return out
 end

@@ -75,6 +75,43 @@ static void on_signed_in(void *ctx)
 	x->env.signed_in(x->env.ctx);
 }
 
+/* A secret that a remote of one address may have; out stays empty where it is not given. */
+static bool secret_at(const struct profile_remote *r, const char *key,
+		      const struct profile_ref *ref, struct buf *out, struct err *e)
+{
+	char *name = xasprintf("%s: %s", r->name, key);
+	bool ok = !profile_ref_given(ref) || profile_secret(ref, name, out, e);
+	free(name);
+	return ok;
+}
+
+/* A remote of one address, where nobody signs in with a grant. */
+static bool add_exact(struct endpoints *x, const struct profile_remote *r, struct err *e)
+{
+	struct buf url = {0};
+	struct buf token = {0};
+	struct buf password = {0};
+	bool ok = secret_at(r, "url", &r->url, &url, e) &&
+		  secret_at(r, "token", &r->token, &token, e) &&
+		  secret_at(r, "password", &r->password, &password, e);
+	const struct web_mail mail = {.from = r->from,
+				      .to = (const char *const *)r->to,
+				      .user = r->user,
+				      .password = password.data};
+	const struct remote_config c = {.name = r->name,
+					.base = url.data ? url.data : r->base,
+					.in_flight = r->in_flight,
+					.plain_ok = r->plain_ok,
+					.exact = true,
+					.bearer = token.data,
+					.mail = r->from ? &mail : NULL};
+	ok = ok && remotes_add(x->remotes, &c, e);
+	buf_wipe(&url);
+	buf_wipe(&token);
+	buf_wipe(&password);
+	return ok;
+}
+
 static bool make_remotes(struct endpoints *x, const struct profile *p, struct err *e)
 {
 	const struct remotes_env env = {.world = x->env.world,
@@ -90,7 +127,9 @@ static bool make_remotes(struct endpoints *x, const struct profile *p, struct er
 	grants_use(x->grants, x->remotes);
 	for (size_t i = 0; i < p->nremotes; i++) {
 		const struct profile_remote *r = &p->remotes[i];
-		if (!grants_add_remote(x->remotes, r, grants_named(x->grants, r->grant), e))
+		struct oauth *o = grants_named(x->grants, r->grant);
+		bool ok = r->exact ? add_exact(x, r, e) : grants_add_remote(x->remotes, r, o, e);
+		if (!ok)
 			return false;
 	}
 	return true;

@@ -16,6 +16,14 @@ struct web_header {
 	const char *value;
 };
 
+/* Who a message to a mail relay is from and for: then the address is smtp:// or smtps://, and the
+ * body is the message as it goes over the wire. */
+struct web_mail {
+	const char *from;
+	const char *const *to;       /* NULL behind the last */
+	const char *user, *password; /* NULL: nobody signs in */
+};
+
 /* All pointers need to live only until start() returns. */
 struct web_request {
 	const char *method; /* "GET" "POST" "PATCH" "PUT" "DELETE" */
@@ -26,11 +34,12 @@ struct web_request {
 	size_t len;
 	int timeout_ms;    /* whole request; 0 = 60,000 */
 	size_t max_answer; /* bytes of body; 0 = 16 MiB */
-	bool plain_ok;     /* http://127.0.0.1, http://localhost or http://[::1] allowed */
+	bool plain_ok; /* http:// or smtp:// without TLS allowed, to 127.0.0.1, localhost, [::1] */
+	const struct web_mail *mail; /* NULL: a request by HTTP */
 };
 
 struct web_answer {
-	int status;
+	int status; /* of a mail relay: the code of its last reply, no body and no headers */
 	struct web_header *headers; /* names in lower case; repeated headers stay repeated */
 	size_t nheaders;
 	const char *body; /* NUL behind it */

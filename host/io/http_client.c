@@ -153,10 +153,7 @@ static void set_safety(CURL *h, const struct http_client *client)
 
 static void set_request(CURL *h, struct web_call *c)
 {
-	int64_t left = c->timeout_ms - (clock_mono_us() - c->start_us) / 1000;
-	curl_easy_setopt(h, CURLOPT_URL, c->rq.url);
 	curl_easy_setopt(h, CURLOPT_HTTPHEADER, c->rq.headers);
-	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left : 1));
 	if (c->rq.has_body) {
 		curl_easy_setopt(h, CURLOPT_POST, 1L);
 		curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->rq.body.len);
@@ -166,12 +163,19 @@ static void set_request(CURL *h, struct web_call *c)
 		curl_easy_setopt(h, CURLOPT_NOBODY, 1L);
 	}
 	curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, c->rq.method);
+	curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(h, CURLOPT_HEADERDATA, c);
+}
+
+static void set_call(CURL *h, struct web_call *c)
+{
+	int64_t left = c->timeout_ms - (clock_mono_us() - c->start_us) / 1000;
+	curl_easy_setopt(h, CURLOPT_URL, c->rq.url);
+	curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left : 1));
 	curl_easy_setopt(h, CURLOPT_PRIVATE, c);
 	curl_easy_setopt(h, CURLOPT_ERRORBUFFER, c->why);
 	curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(h, CURLOPT_WRITEDATA, c);
-	curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(h, CURLOPT_HEADERDATA, c);
 	curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, on_socket_open);
 	curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, c);
 	curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, on_send);
@@ -206,7 +210,12 @@ static void fly(struct web_call *c)
 	struct http_client *client = c->client;
 	c->easy = new_handle();
 	set_safety(c->easy, client);
-	set_request(c->easy, c);
+	set_call(c->easy, c);
+	if (c->rq.mail.from != NULL) {
+		mail_set(c->easy, &c->rq.mail, &c->rq.body, c->rq.plain);
+	} else {
+		set_request(c->easy, c);
+	}
 	TAILQ_REMOVE(&client->waiting, c, link);
 	TAILQ_INSERT_TAIL(&client->flying, c, link);
 	client->in_flight++;
@@ -257,7 +266,12 @@ static void finish(struct web_call *c, CURLcode rc)
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
 	c->step = http_request_step(c->easy, rc);
 	land(c);
-	if (rc == CURLE_OK && c->answer.ended && (status < 100 || status > 999)) {
+	bool mail = c->rq.mail.from != NULL;
+	if (mail && (rc == CURLE_OK || status >= 400)) {
+		finish_good(c, (int)status); /* the relay has spoken: yes or no */
+	} else if (mail) {
+		finish_bad(c, c->why[0] != '\0' ? c->why : curl_easy_strerror(rc));
+	} else if (rc == CURLE_OK && c->answer.ended && (status < 100 || status > 999)) {
 		/* "HTTP/21.1 200" is status 1 to libcurl */
 		finish_bad(c, "the answer's first line cannot be read");
 	} else if (rc == CURLE_OK && c->answer.ended) {

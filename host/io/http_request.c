@@ -50,15 +50,18 @@ static bool judge_url(struct http_request *r, CURLU *u, const struct web_request
 	char *scheme = url_part(u, CURLUPART_SCHEME);
 	char *user = url_part(u, CURLUPART_USER);
 	bool good = true;
+	const char *secure = rq->mail != NULL ? "smtps" : "https";
+	const char *other = rq->mail != NULL ? "smtp" : "http";
 	r->host = url_part(u, CURLUPART_HOST);
-	r->plain = strcmp(scheme, "http") == 0;
+	/* smtp with STARTTLS is as good as smtps */
+	r->plain = strcmp(scheme, other) == 0 && (rq->mail == NULL || rq->plain_ok);
 	if (*user != '\0') {
 		good = err_set(e, ERR_CONFIG, "an address must not hold a user name (%s)", r->host);
-	} else if (!r->plain && strcmp(scheme, "https") != 0) {
-		good = err_set(e, ERR_CONFIG, "only https is allowed, not %s (%s)", scheme,
+	} else if (strcmp(scheme, other) != 0 && strcmp(scheme, secure) != 0) {
+		good = err_set(e, ERR_CONFIG, "only %s is allowed, not %s (%s)", secure, scheme,
 			       r->host);
 	} else if (r->plain && (!rq->plain_ok || !is_loopback_name(r->host))) {
-		good = err_set(e, ERR_CONFIG, "plain http is not allowed here (%s)", r->host);
+		good = err_set(e, ERR_CONFIG, "plain %s is not allowed here (%s)", other, r->host);
 	}
 	free(scheme);
 	free(user);
@@ -142,7 +145,8 @@ bool http_request_take(struct http_request *r, const struct web_request *rq, str
 	if (!is_token(rq->method)) {
 		return err_set(e, ERR_CONFIG, "not a method");
 	}
-	if (!check_url(r, rq, e) || !copy_headers(r, rq, e)) {
+	if (!check_url(r, rq, e) || !copy_headers(r, rq, e) ||
+	    (rq->mail != NULL && !mail_take(&r->mail, rq->mail, e))) {
 		http_request_free(r);
 		return false;
 	}
@@ -162,6 +166,7 @@ void http_request_free(struct http_request *r)
 	}
 	curl_slist_free_all(r->headers);
 	buf_wipe(&r->body);
+	mail_free(&r->mail);
 	free(r->method);
 	free(r->url);
 	free(r->host);

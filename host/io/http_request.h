@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/world.h"
+#include "io/mail.h"
 
 #include <curl/curl.h>
 
@@ -17,7 +18,8 @@ struct http_request {
 	struct curl_slist *headers;
 	struct buf body;
 	bool has_body;
-	bool plain; /* http, not https */
+	bool plain;       /* http, not https; smtp without STARTTLS */
+	struct mail mail; /* from is NULL: it is none */
 };
 
 /* Fills r with a copy; ERR_CONFIG, and nothing to free, if the request may not be made at all. */

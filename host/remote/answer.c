@@ -39,6 +39,21 @@ bool answer_served(const struct web_answer *a, int64_t now_ms, struct err *e)
 	return false;
 }
 
+bool answer_mailed(const struct web_answer *a, struct err *e)
+{
+	if (a->status >= 200 && a->status < 300)
+		return true;
+	if (a->status >= 530 && a->status <= 538)
+		err_set(e, ERR_AUTH, "the mail relay wants another user or password (%d)",
+			a->status);
+	else if (a->status < 500)
+		err_set(e, ERR_NET, "the mail relay says %d: not now", a->status);
+	else
+		err_set(e, ERR_REMOTE, "the mail relay refuses the message (%d)", a->status);
+	e->status = a->status;
+	return false;
+}
+
 char *answer_member(struct db *d, const struct web_answer *a, const char *path)
 {
 	char *text = NULL;

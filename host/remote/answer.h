@@ -17,6 +17,10 @@ enum {
  * with the status.  Every other status is true. */
 bool answer_served(const struct web_answer *a, int64_t now_ms, struct err *e);
 
+/* The same of a mail relay's reply: false for all but 2xx; *e is ERR_NET if it may be taken later,
+ * ERR_AUTH if the relay wants another sign-in, else ERR_REMOTE. */
+bool answer_mailed(const struct web_answer *a, struct err *e);
+
 /* The string or number at a path of a JSON body, to be freed; NULL if there is none, the body is
  * not JSON or is too long to be looked into. */
 char *answer_member(struct db *d, const struct web_answer *a, const char *path);

@@ -12,11 +12,9 @@
 
 #include "base/buf.h"
 #include "remote/answer.h"
-#include "remote/remote_url.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
 	MOST_WAIT_MS = 30 * 1000, /* who would wait longer goes back to where it came from */
@@ -330,6 +328,8 @@ static void answered(void *arg, const struct web_answer *a, const struct err *ne
 		on_error(c, &e);
 	} else if (a->status == 401 && r->oauth) {
 		on_unauthorized(c, a);
+	} else if (r->mail && !answer_mailed(a, &e)) {
+		on_error(c, &e);
 	} else if (!answer_served(a, WORLD_NOW(r->set->env.world), &e)) {
 		answer_add_code(r->set->env.db, a, &e);
 		on_error(c, &e);
@@ -353,7 +353,8 @@ static void send_call(struct remote_call *c)
 				 .body = c->body,
 				 .len = c->len,
 				 .max_answer = c->max_answer,
-				 .plain_ok = r->plain_ok};
+				 .plain_ok = r->plain_ok,
+				 .mail = r->mail};
 	char *bearer = NULL;
 	struct err e;
 	if (c->token) {
@@ -408,6 +409,8 @@ static void sign(struct remote_call *c)
 {
 	c->state = SIGNING;
 	if (!c->remote->oauth) {
+		crypto_drop(&c->token);
+		c->token = xstrdup(c->remote->bearer);
 		send_or_line_up(c);
 		return;
 	}
@@ -418,26 +421,6 @@ static void sign(struct remote_call *c)
 }
 
 /* ---- starting ---- */
-
-/* Where nobody signs in, an Authorization is a header like any other. */
-static bool check_request(const struct remote *r, const struct remote_request *rq, struct err *e)
-{
-	static const char *const methods[] = {"GET", "POST", "PATCH", "PUT", "DELETE"};
-	static const char *const ours[] = {"host",       "content-length", "transfer-encoding",
-					   "connection", "cookie",         "authorization"};
-	size_t nours = sizeof(ours) / sizeof(ours[0]) - (r->oauth ? 0 : 1);
-	bool known = false;
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		known = known || strcmp(rq->method, methods[i]) == 0;
-	if (!known)
-		return err_set(e, ERR_DATA, "no such method");
-	for (size_t i = 0; i < rq->nheaders; i++)
-		for (size_t k = 0; k < nours; k++)
-			if (strcasecmp(rq->headers[i].name, ours[k]) == 0)
-				return err_set(e, ERR_DATA,
-					       "the header %s is not for a script to set", ours[k]);
-	return true;
-}
 
 static struct remote_call *call_new(struct remote *r, const struct remote_request *rq, char *url)
 {
@@ -460,8 +443,8 @@ static struct remote_call *call_new(struct remote *r, const struct remote_reques
 struct remote_call *remote_start(struct remote *r, const struct remote_request *rq,
 				 remote_done *done, void *arg, struct err *e)
 {
-	char *url = NULL;
-	if (!check_request(r, rq, e) || !(url = remote_url_join(r->base, rq->path, e))) {
+	char *url = remote_ask(r, rq, e);
+	if (!url) {
 		err_add(e, "remote %s", r->name);
 		return NULL;
 	}

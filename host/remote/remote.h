@@ -23,6 +23,10 @@ struct remote_config {
 	int budget;           /* requests in budget_s; 0: none */
 	int budget_s;
 	bool plain_ok; /* http to loopback */
+	/* Of one address alone: base is it, whole, and the path of a request is "". */
+	bool exact;
+	const char *bearer;          /* a token that never changes; NULL: none */
+	const struct web_mail *mail; /* a mail relay; NULL: HTTP */
 };
 
 /* Opaque set; the loop is not needed: waiting is done with w->start and timers handed in. */

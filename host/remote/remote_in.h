@@ -11,8 +11,10 @@ struct remote {
 	struct remotes *set;
 	char *name, *base, *audience;
 	struct oauth *oauth;
+	char *bearer;
+	struct web_mail *mail;
 	int cap;
-	bool plain_ok;
+	bool plain_ok, exact;
 
 	struct remote_call *first, **last; /* all, in order of start: this is the line, too */
 	int in_flight;                     /* SIGNING and SENT */
@@ -30,6 +32,9 @@ struct remotes {
 	struct remote **list;
 	size_t n;
 };
+
+/* The address that a request goes to, to be freed; NULL and *e (ERR_DATA): it may not be made. */
+char *remote_ask(const struct remote *r, const struct remote_request *rq, struct err *e) MUST_USE;
 
 void remote_look(struct remote *r); /* something changed: who in line may go, who must leave */
 int remote_waiting(const struct remote *r);

@@ -5,6 +5,7 @@
 #include "remote/remote_in.h"
 
 #include "base/buf.h"
+#include "base/crypto.h"
 #include "remote/remote_url.h"
 
 #include <stdlib.h>
@@ -19,6 +20,42 @@ struct remotes *remotes_new(const struct remotes_env *env)
 	return s;
 }
 
+/* ---- who a mail is from and for ---- */
+
+static struct web_mail *mail_copy(const struct web_mail *in)
+{
+	if (!in)
+		return NULL;
+	size_t n = 0;
+	while (in->to[n])
+		n++;
+	char **to = xcalloc(n + 1, sizeof(*to));
+	for (size_t i = 0; i < n; i++)
+		to[i] = xstrdup(in->to[i]);
+	struct web_mail *m = NEW(struct web_mail);
+	*m = (struct web_mail){.from = xstrdup(in->from),
+			       .to = (const char *const *)to,
+			       .user = xstrdup(in->user),
+			       .password = xstrdup(in->password)};
+	return m;
+}
+
+static void mail_drop(struct web_mail *m)
+{
+	if (!m)
+		return;
+	char *password = (char *)m->password;
+	crypto_drop(&password);
+	for (size_t i = 0; m->to[i]; i++)
+		free((char *)m->to[i]);
+	free((char **)m->to);
+	free((char *)m->from);
+	free((char *)m->user);
+	free(m);
+}
+
+/* ---- the set ---- */
+
 static void remote_free(struct remote *r)
 {
 	const struct remotes_env *env = &r->set->env;
@@ -26,8 +63,10 @@ static void remote_free(struct remote *r)
 	if (r->timer)
 		env->cancel_later(env->ctx, r->timer);
 	gate_clear(&r->gate);
+	crypto_drop(&r->bearer);
+	mail_drop(r->mail);
 	free(r->name);
-	free(r->base);
+	crypto_drop(&r->base); /* of one address: that may be a secret */
 	free(r->audience);
 	free(r);
 }
@@ -59,7 +98,8 @@ bool remotes_add(struct remotes *s, const struct remote_config *c, struct err *e
 		return err_set(e, ERR_CONFIG, "remote %s: the limits make no sense", c->name);
 	if (c->oauth && (!c->audience || !*c->audience))
 		return err_set(e, ERR_CONFIG, "remote %s: a sign-in needs an audience", c->name);
-	char *base = remote_url_base(c->base, c->plain_ok, e);
+	char *base = c->exact ? remote_url_exact(c->base, c->mail != NULL, e)
+			      : remote_url_base(c->base, c->plain_ok, e);
 	if (!base)
 		return err_add(e, "remote %s", c->name);
 	struct remote *r = NEW(struct remote);
@@ -71,6 +111,9 @@ bool remotes_add(struct remotes *s, const struct remote_config *c, struct err *e
 	r->oauth = c->oauth;
 	r->cap = c->in_flight > 0 ? c->in_flight : USUAL_IN_FLIGHT;
 	r->plain_ok = c->plain_ok;
+	r->exact = c->exact;
+	r->bearer = xstrdup(c->bearer);
+	r->mail = mail_copy(c->mail);
 	gate_init(&r->gate, s->env.world, c->budget, c->budget_s);
 	s->list = xrealloc(s->list, (s->n + 1) * sizeof(struct remote *));
 	s->list[s->n++] = r;

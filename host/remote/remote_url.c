@@ -96,6 +96,21 @@ char *remote_url_base(const char *base, bool plain_ok, struct err *e)
 	return xasprintf("%s%s", base, base[strlen(base) - 1] == '/' ? "" : "/");
 }
 
+char *remote_url_exact(const char *url, bool mail, struct err *e)
+{
+	static const char *const schemes[] = {"https://", "http://", "smtps://", "smtp://"};
+	size_t first = mail ? 2 : 0;
+	for (size_t i = first; i < first + 2; i++) {
+		size_t n = strlen(schemes[i]);
+		if (strncmp(url, schemes[i], n) == 0 && !has_bad_byte(url) &&
+		    strcspn(url + n, "@/?") == strcspn(url + n, "/?") && !strchr("/?", url[n]))
+			return xstrdup(url);
+	}
+	err_set(e, ERR_CONFIG, "the address must begin with %s and hold no user, space or '#'",
+		schemes[first]);
+	return NULL;
+}
+
 char *remote_url_join(const char *base, const char *path, struct err *e)
 {
 	size_t n = strlen(base);

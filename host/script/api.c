@@ -25,6 +25,7 @@ static int l_open(lua_State *L)
 	api_store_open(L);
 	api_docs_open(L);
 	api_disk_open(L);
+	api_erase_open(L);
 	api_serve_open(L);
 	api_control_open(L);
 	api_file_open(L);

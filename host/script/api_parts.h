@@ -12,6 +12,7 @@ void api_http_open(lua_State *L);
 void api_store_open(lua_State *L);
 void api_docs_open(lua_State *L);
 void api_disk_open(lua_State *L);
+void api_erase_open(lua_State *L);
 void api_serve_open(lua_State *L);
 void api_control_open(lua_State *L);
 void api_file_open(lua_State *L);

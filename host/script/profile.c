@@ -58,6 +58,22 @@ static bool enter(lua_State *L, const char *key)
 	return false;
 }
 
+/* The list of texts at key, NULL terminated; NULL: there is none. */
+static char **list_of(lua_State *L, const char *key)
+{
+	if (!enter(L, key))
+		return NULL;
+	size_t n = lua_rawlen(L, -1);
+	char **list = xcalloc(n + 1, sizeof(char *));
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, -1, (lua_Integer)i + 1);
+		list[i] = xstrdup(lua_tostring(L, -1));
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	return list;
+}
+
 static void read_ref(lua_State *L, const char *key, struct profile_ref *r)
 {
 	if (!enter(L, key))
@@ -97,16 +113,7 @@ static void read_callbacks(lua_State *L, struct profile *p)
 	p->callbacks.fetch_ms = (int)int_of(L, "fetch_ms");
 	p->callbacks.max_certificate = (size_t)int_of(L, "max_certificate");
 	read_ref(L, "roots", &p->callbacks.roots);
-	if (enter(L, "hosts")) {
-		size_t n = lua_rawlen(L, -1);
-		p->callbacks.hosts = xcalloc(n + 1, sizeof(char *));
-		for (size_t i = 0; i < n; i++) {
-			lua_rawgeti(L, -1, (lua_Integer)i + 1);
-			p->callbacks.hosts[i] = xstrdup(luaL_checkstring(L, -1));
-			lua_pop(L, 1);
-		}
-		lua_pop(L, 1);
-	}
+	p->callbacks.hosts = list_of(L, "hosts");
 	lua_pop(L, 1);
 }
 
@@ -150,6 +157,13 @@ static void read_remote(lua_State *L, struct profile_remote *r)
 	r->budget = (int)int_of(L, "budget");
 	r->budget_s = (int)int_of(L, "budget_s");
 	r->plain_ok = bool_of(L, "plain_ok");
+	r->exact = bool_of(L, "exact");
+	r->from = text_of(L, "from");
+	r->to = list_of(L, "to");
+	r->user = text_of(L, "user");
+	read_ref(L, "url", &r->url);
+	read_ref(L, "token", &r->token);
+	read_ref(L, "password", &r->password);
 }
 
 static void read_grants(lua_State *L, struct profile *p)
@@ -379,6 +393,14 @@ static void remote_clear(struct profile_remote *r)
 	free(r->base);
 	free(r->audience);
 	free(r->grant);
+	free(r->from);
+	free(r->user);
+	for (char **one = r->to; one && *one; one++)
+		free(*one);
+	free(r->to);
+	ref_clear(&r->url);
+	ref_clear(&r->token);
+	ref_clear(&r->password);
 }
 
 void profile_free(struct profile *p)

@@ -27,6 +27,12 @@ struct profile_remote {
 	char *name, *base, *audience, *grant;
 	int in_flight, budget, budget_s;
 	bool plain_ok;
+	/* of one address, without a grant */
+	bool exact;
+	struct profile_ref url;   /* in place of base, where the address is a secret */
+	struct profile_ref token; /* who asks, to an https address */
+	char *from, **to, *user;  /* a mail relay; to: NULL terminated */
+	struct profile_ref password;
 };
 
 struct profile_restart { /* a member that needs a restart, as JSON, to be compared */

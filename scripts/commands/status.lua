@@ -7,6 +7,7 @@ local flows = require "commands.flows"
 local forward = require "forward"
 local mapping_look = require "mapping_look"
 local mapping_meta = require "mapping_meta"
+local notify = require "notify"
 local original = require "original"
 local partner_center_to_dynamics = require "flows.partner_center_to_dynamics"
 local reloads = require "reloads"
@@ -21,6 +22,7 @@ local M = { help = "the host on one screen, and what needs a person", where = "h
 local SOON_MS = 3000
 local MOST_SHOWN = 3
 local MOST_CONFLICTS = 1000
+local NOTICES_LATE_MS = 10 * 60 * 1000
 local MANY_REJECTED = 3 -- in a row: not one forger's try any more
 local PATIENCE_MS = 5 * 60 * 1000 -- with a receiver of what is passed on that takes nothing
 local LOST_MS = 7 * 24 * 3600 * 1000 -- what was given up is told for so long
@@ -93,6 +95,7 @@ local function gather()
   s.polls = partner_center_to_dynamics.polls()
   s.clocks = clocks.list()
   s.ending = json.array(connections.warnings())
+  s.notices = notify.status()
   s.mapping = mapping_look.found()
   s.conflicts = #host.store.note_list(nil, "conflict", MOST_CONFLICTS)
   s.alike = #twins.list(MOST_CONFLICTS)
@@ -173,7 +176,7 @@ local function to_do(s)
     add("original", "%s", original.sentence(s.original))
   end
   for _, r in ipairs(s.remotes or {}) do
-    if r.needs_sign_in then
+    if r.needs_sign_in and r.name ~= "notices" then
       add("sign in", "%s: cosell connect %s", r.name, connections.mender(r.name))
     end
   end
@@ -187,6 +190,14 @@ local function to_do(s)
   if s.needs_restart then
     add("restart", "the change of `%s` in the profile needs a restart; the old value runs",
       s.needs_restart)
+  end
+  local failing = s.notices and s.notices.failing
+  if failing then
+    local lost = s.notices.lost
+    local long = lost > 0 or host.now_ms() - failing.since_ms > NOTICES_LATE_MS
+    add(long and "notices" or "notices late", "notices cannot be sent, since %s: %s%s",
+      table_text.ago(failing.since_ms), failing.text,
+      lost > 0 and "; given up: " .. table_text.count(lost, "message") or "")
   end
   mapping_lines(s.mapping, add)
   webhook_lines(s, add)
@@ -229,7 +240,8 @@ local function to_do(s)
 end
 
 -- What is worth a line is not always worth an alarm.
-local QUIET = { restart = true, found = true, ["mapping hint"] = true }
+local QUIET = { restart = true, found = true, ["mapping hint"] = true,
+  ["notices late"] = true }
 
 local function needs_person(list)
   for _, item in ipairs(list) do
@@ -359,6 +371,12 @@ local function deadline_lines(cmd, all)
   return out
 end
 
+local function notices_line(n)
+  return ("notices    by %s, %s sent%s%s"):format(n.target, n.sent,
+    n.sent_ms and ", the last " .. table_text.ago(n.sent_ms) or "",
+    n.waiting > 0 and ", " .. table_text.count(n.waiting, "event") .. " waiting" or "")
+end
+
 local FLOWS = { { title = "" }, { title = "FLOW", flex = true }, { title = "STATE" },
   { title = "LAST SUCCESS" }, { title = "LAST ERROR" } }
 
@@ -368,8 +386,8 @@ local function lines_of(cmd, s)
     table.move(lines, 1, #lines, #out + 1, out)
   end
   local remotes, rows = {}, {}
-  for i, r in ipairs(s.remotes or {}) do
-    remotes[i] = remote_row(r)
+  for _, r in ipairs(s.remotes or {}) do
+    remotes[#remotes + 1] = r.name ~= "notices" and remote_row(r) or nil
   end
   for i, f in ipairs(s.flows) do
     rows[i] = { f.letter, f.title, flows.state_cell(f), flows.success_cell(f),
@@ -383,6 +401,7 @@ local function lines_of(cmd, s)
   add(deadline_lines(cmd, s.clocks))
   add(callbacks_lines(cmd, s))
   add(table_text.wrap(cmd, "polls      ", polls_words(s)))
+  add { s.notices and notices_line(s.notices) or nil }
   if #s.to_do > 0 then
     add { "", table_text.paint(cmd, "bold", "to do") }
   end

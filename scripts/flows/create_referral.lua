@@ -4,6 +4,7 @@
 -- repeated.
 local agreement = require "agreement"
 local canonical = require "canonical"
+local erased = require "erased"
 local fields = require "fields"
 local helper = require "flows.helper"
 local links = require "links"
@@ -259,6 +260,7 @@ local function finish(turn, ours, theirs, sent_deal)
   host.run { flow = "create_referral", link = link.id, trigger = turn.trigger, outcome = "created",
     detail = { deal = partner.name, referral = partner.id, engagement = link.engagement,
       lines = lines } }
+  sent, sent_deal = erased.reveal(link, sent, crm), erased.reveal(link, sent_deal, partner, crm)
   local base = sent_deal and agreement.sent_as(sent_deal, partner) or partner
   local was = base_of(sent, crm) -- contact and solutions are rows of their own, without our tag
   local edited = sent and json.encode(was) ~= json.encode(canonical.base(crm))

@@ -3,6 +3,7 @@
 -- does, with what this file found.
 local cuts = require "cuts"
 local dynamics = require "dynamics"
+local erased = require "erased"
 local mapping_value = require "mapping_value"
 local say = require "say"
 local text = require "text"
@@ -389,7 +390,7 @@ local function fresh(logical, last, deal, row, known, lines)
   local values, prefix = {}, CARRIED[logical] and logical .. "." or ""
   for name, value in pairs(answer.v) do
     local said = json.encode(value)
-    if last[prefix .. name] ~= said then
+    if not erased.same(last[prefix .. name], said) then
       values[name], last[prefix .. name] = value, said
     end
   end

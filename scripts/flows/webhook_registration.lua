@@ -3,6 +3,7 @@
 -- shown first, never taken over unasked, and the events of others stay in it.
 -- Owns the mark "webhook": what was registered, what that displaced, and how the last check found
 -- it.  It must never write an address with its secret part into the log or the mark.
+local notify = require "notify"
 local partner_center = require "partner_center"
 local settings = require "settings"
 local text = require "text"
@@ -12,6 +13,7 @@ local M = {}
 local MARK = "webhook"
 local DAY_MS = 24 * 3600 * 1000
 local WEEK_MS = 7 * DAY_MS
+local LOST, OF = "webhook_lost", "registration" -- what people are notified of
 
 M.events = { "referral-created", "referral-updated", "related-referral-created",
   "related-referral-updated" }
@@ -116,7 +118,10 @@ local function stand(known, what, said)
   known.standing = { what = what, text = said, at_ms = host.now_ms() }
   keep(known)
   if said then
+    notify.lasting(LOST, { kind = what:gsub(" ", "_") }, OF)
     host.log("error", said)
+  else
+    notify.over(LOST, OF)
   end
 end
 
@@ -331,6 +336,7 @@ function M.check()
   if M.mode() ~= "callbacks" or known.off then
     known.standing = known.off and known.standing or nil
     keep(known)
+    notify.over(LOST, OF)
     return DAY_MS
   end
   local found, err = M.look()

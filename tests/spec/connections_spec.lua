@@ -2,6 +2,7 @@
 -- organisation a new sign-in is, and the address of the sign-in page with what comes back from it.
 local connections = require "connections"
 local sign_in = require "sign_in"
+local text_of = require "text"
 
 local DAY_MS = 24 * 3600000
 local OURS, OTHERS = "0f0e0d0c-1111-4222-8333-000000000001", "0f0e0d0c-1111-4222-8333-000000000002"
@@ -30,6 +31,7 @@ local function on(o, f)
       grant("webhooks", { own = false }) } end },
     store = { mark_get = function(name) return marks[name] end,
       mark_set = function(name, value) marks[name] = value return true end },
+    queue = { put = function() return true end },
     http = { request = function(r) return table.unpack(o.answer(r), 1, 2) end },
     log = function(level, text) logged[#logged + 1] = level .. " " .. text end }
   local real = {}
@@ -90,6 +92,21 @@ local function what_ends(t)
       t.eq(#logged, 1)
       t.has(logged[1], "warn connection partner-center: the sign-in ends in 2 days")
       t.ok(not logged[1]:find("ken", 1, true), logged[1])
+    end)
+  end)
+  t.case("who wants to be told is, once a day of each", function()
+    local profile = { flows = {}, sign_in = PROFILE.sign_in,
+      on_event = { wanted = { sign_in_ends = true }, every_s = 1 } }
+    local o = { profile = profile, marks = { ["expires:crm"] = tostring(days(3)) },
+      grants = { grant "crm", grant("partner_center", { used_ms = days(-88),
+        certificate_ends_ms = days(30) }), grant("webhooks", { own = false }) } }
+    on(o, function(marks)
+      connections.tick()
+      connections.tick()
+      local told = json.decode(marks.notices).sign_in_ends
+      t.eq({ told.count, told.some }, { 2, {
+        { remote = "partner-center", kind = "sign_in", by = text_of.date(days(2)) },
+        { remote = "crm", kind = "secret", by = text_of.date(days(3)) } } })
     end)
   end)
 end

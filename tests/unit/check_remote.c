@@ -866,6 +866,30 @@ static void check_addresses(void)
 		CHECK(remote_start(b.r, &rq, on_done, &g, &e) == NULL);
 		bench_free(&b);
 	}
+
+	CASE ("remote_of_one_address_is_called_there_alone_and_with_its_own_token") {
+		const char *address = "https://hooks.example/x?sig=y";
+		struct bench b = bench_new(
+			(struct remote_config){.base = address, .exact = true, .bearer = "t0ken"},
+			false);
+		struct got g = {0};
+		struct err e;
+		const struct web_header own = {"Authorization", "Bearer another"};
+		const struct remote_request posed = {
+			.method = "POST", .path = "", .headers = &own, .nheaders = 1};
+		const struct remote_request aside = {.method = "POST", .path = "a"};
+		const struct remote_request rq = {.method = "POST", .path = ""};
+		CHECK(remote_start(b.r, &posed, on_done, &g, &e) == NULL);
+		CHECK_INT(e.kind, ERR_DATA);
+		CHECK(remote_start(b.r, &aside, on_done, &g, &e) == NULL);
+		CHECK_INT(e.kind, ERR_DATA);
+		CHECK(remote_start(b.r, &rq, on_done, &g, &e) != NULL);
+		CHECK(round_end(&b));
+		CHECK_INT(b.fake->n, 1);
+		CHECK_STR(b.fake->calls[0].url, address);
+		CHECK_STR(fake_header(b.fake, 0, "authorization"), "Bearer t0ken");
+		bench_free(&b);
+	}
 }
 
 void check_remote(void)
