@@ -26,7 +26,8 @@ B := build
 T := build/test$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 Q := $(if $(V),,@)
 
-PACKAGES := lua5.4 lua5.4-cjson libcurl sqlite3 libcrypto libevent libseccomp libzip expat xlsxwriter
+PACKAGES := lua5.4 lua5.4-cjson libcurl sqlite3 libcrypto libssl libevent libevent_openssl \
+	libseccomp libzip expat xlsxwriter
 WARN := -Wall -Wextra -Wshadow -Wundef -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
 	-Wconversion -Wno-sign-conversion -Wvla -Wwrite-strings -Wimplicit-fallthrough
 CPPFLAGS += -Ihost -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
@@ -35,14 +36,15 @@ HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 # No binary tells, or differs by, where it was built.
 CFLAGS_ALL = -std=c11 $(WARN) $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all,$(HARDEN))
 LDFLAGS_ALL = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
-LIBS_HOST = $(shell pkg-config --libs lua5.4 lua5.4-cjson libcurl sqlite3 libcrypto libevent libzip expat xlsxwriter)
-LIBS_WORLD = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lsqlite3 -lcrypto -lzip -lexpat -lxlsxwriter
+LIBS_HOST = $(shell pkg-config --libs lua5.4 lua5.4-cjson libcurl sqlite3 libssl libcrypto \
+	libevent_openssl libevent libzip expat xlsxwriter)
+LIBS_WORLD = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lsqlite3 -lssl -lcrypto -lzip -lexpat -lxlsxwriter
 WRAPPED := lua_newstate lua_close lua_sethook luaL_loadbufferx crypto_key_load crypto_key_free \
 	clock_wall_ms clock_mono_us log_line
 WRAPS := $(WRAPPED:%=-Wl,--wrap=%)
 LIBS_MAPPER = -Wl,-Bstatic -llua5.4-cjson -llua5.4 -Wl,-Bdynamic -lm -lseccomp
 
-BASE := buf clock crypto crypto_cert err log world
+BASE := buf clock crypto crypto_cert crypto_tls err log world
 IO := child frames http_answer http_call http_client http_conn http_crowd http_gate http_request \
 	http_server loop mail pack sheet sheet_book sheet_write supervisor terminal watch wire xml
 STORE := backup copy db docs erase filesets json_text links migrations private_file queue queue_many restore runs \
@@ -52,9 +54,9 @@ REMOTE := answer gate inbox oauth oauth_change oauth_device oauth_row oauth_wire
 SCRIPT := api api_child api_control api_crypto api_disk api_docs api_erase api_file api_host api_http \
 	api_kit api_return api_rows \
 	api_serve api_sheet api_sign_in api_store api_trial api_watch changes commands files generation json \
-	json_copy json_lex json_value json_write mapper mapper_frame problems profile reload task \
+	json_copy json_lex json_value json_write mapper mapper_frame problems profile profile_ref reload task \
 	task_record ticks trial vm vm_err vm_libs
-APP := app back cli control copying endpoints grants here process record refusals retry sched site
+APP := app back certificate cli control copying endpoints grants here process record refusals retry sched site
 MAPPER := channel files lock main
 
 HOST_FILES := $(BASE:%=base/%) $(IO:%=io/%) $(STORE:%=store/%) $(REMOTE:%=remote/%) \
@@ -108,7 +110,7 @@ $(B)/cosell-mapper: $(MAPPER_FILES:%=$(B)/rel/%.o)
 $(T)/cosell-mapper: $(MAPPER_FILES:%=$(T)/obj/%.o)
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_MAPPER)
 $(T)/unit-tests: $(CHECKS:%=$(T)/unit/%.o) $(T)/libcosell.a | $(T)/lock-probe $(B)/relay
-	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_HOST) $(shell pkg-config --libs libssl)
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ $(LIBS_HOST)
 $(T)/lock-probe: $(T)/probe/lock.o $(T)/obj/mapper/lock.o $(T)/obj/base/err.o $(T)/obj/base/clock.o
 	$(Q)$(CC) $(LDFLAGS_ALL) $^ -o $@ -lseccomp
 # a mail relay for the tests

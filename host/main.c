@@ -9,6 +9,7 @@
  *   process        loop, world and signals, for every way of running
  *   site           all of one profile, and the round: tasks, commit, release
  *   endpoints      a profile's remotes and callback listener
+ *   certificate    the listener's own, exchanged when it was renewed
  *   grants         how they are signed in, and how that changes while it runs
  *   copying        a backup, between rounds
  *   refusals       callbacks that were not taken, in the log
@@ -54,7 +55,8 @@
  *   files          one consistent set of scripts, mappings, profile
  *   changes        what differs between two of them, in words
  *   problems       what is wrong with a profile folder, in words
- *   profile        the profile as plain structs, secrets by reference
+ *   profile        the profile as plain structs
+ *   profile_ref    its references, and reading what stands there
  *   mapper         the mapping process, from the host's side
  *   mapper_frame   its answers, read by position
  *   generation     a set of files, proved good
@@ -128,6 +130,7 @@
  *   clock          the two clocks, and times as text
  *   crypto         random bytes, digests, text forms, sealing
  *   crypto_cert    keys and certificates
+ *   crypto_tls     what greets callers by TLS
  *   world          now, random, requests: all that is handed down from outside
  *
  * mapper    cosell-mapper, in which mappings run: a program of its own, on base, vm and json

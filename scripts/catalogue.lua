@@ -10,7 +10,8 @@ local M = {}
 -- One change set takes this many; of more rows each set is a part, so that the bar moves and a
 -- time-out costs little.
 local SET, PART = 1000, 250
-local TRIES, MOST_WAIT_MS = 5, 60 * 1000
+local TRIES, READING_TRIES, MOST_WAIT_MS = 5, 3, 60 * 1000
+local WAITED_FOR = { net = true, busy = true }
 local LINKS = 200
 
 -- Our names of the columns, beside the CRM's labels.  An export is headed with the first one where
@@ -25,6 +26,21 @@ local CALLED = {
 local ORDER = { identifier = 1, name = 2, type = 3, publisher = 4 }
 -- Columns whose values a cell can hold.
 local READABLE = { String = true, Memo = true, Picklist = true, Boolean = true, Integer = true }
+
+local function rest(err, try)
+  host.sleep(math.min(err.wait_ms or 1000 * try, MOST_WAIT_MS))
+end
+
+-- A reading; one that was cut off, or that the CRM was too busy for, is asked for again.
+local function read(f, ...)
+  for try = 1, READING_TRIES do
+    local found, err = f(...)
+    if found or not WAITED_FOR[err.kind] or try == READING_TRIES then
+      return found, err
+    end
+    rest(err, try)
+  end
+end
 
 -- ---- Columns ----
 
@@ -67,14 +83,16 @@ end
 ---@return { table: string, key: string, identifier: CatalogueColumn,
 ---          columns: CatalogueColumn[] }|nil, table|nil err
 function M.open()
-  local known, err = facts.get()
+  local known, err = read(facts.get)
   if not known then
     return nil, err
   end
   local s = known.solutions
   local meta, called
-  meta, err = dynamics.table(s.detail)
-  called, err = meta and dynamics.labels(s.detail), err
+  meta, err = read(dynamics.table, s.detail)
+  if meta then
+    called, err = read(dynamics.labels, s.detail)
+  end
   if not called then
     return nil, err
   end
@@ -110,7 +128,7 @@ function M.rows(self)
   for i, column in ipairs(self.columns) do
     select[i + 1] = column.name
   end
-  local rows, err = dynamics.query(self.table, { select = select, page = true })
+  local rows, err = read(dynamics.query, self.table, { select = select, page = true })
   if not rows then
     return nil, err
   end
@@ -215,7 +233,7 @@ function M.write(self, entries, again, progress)
       err.written = written
       return nil, err
     end
-    host.sleep(math.min(err.wait_ms or 1000 * try, MOST_WAIT_MS))
+    rest(err, try)
     local bad
     entries, bad = again()
     if not entries then

@@ -146,7 +146,15 @@ M.checks = {
         "run `cosell webhook register`" },
       events = { "this host is not registered for {list}", "run `cosell webhook register`" },
     } },
-  { name = "callback", title = "events reach this host", needs = { "webhook" },
+  { name = "certificate", title = "the listener's certificate is good",
+    look = webhook.certificate, causes = {
+      ended = { "the listener's certificate has ended: callers refuse it", "put a new one, its " ..
+        "issuers' behind it, and its key where `listen.tls` of profile.lua names them" },
+      refused = { "the renewed certificate is not used: {why}", "put a certificate, its " ..
+        "issuers' behind it, and the key that belongs to it where `listen.tls` of profile.lua " ..
+        "names them" },
+    } },
+  { name = "callback", title = "events reach this host", needs = { "webhook", "certificate" },
     look = webhook.reached, causes = {
       unreached = { "a test event did not reach this host ({code})", "let {origin} lead to " ..
         "{to} of this machine (DNS, firewall, reverse proxy)" },

@@ -78,6 +78,9 @@ host = {}
 ---@field public_url? string
 ---@field sign_in table what a person who signs in has to know: see schema.lua
 ---@field callback_path? string the path of callbacks, with its secret: for registering only
+---@field hint_path? string the path of the CRM's web hooks, "?code=" and the secret behind it
+---@field push boolean
+---@field tls boolean the host does TLS itself
 ---@field forward? string the address that callbacks go on to, secrets and all
 ---@field webhook { on: boolean, forward_hours: integer }
 ---@field crm_url string

@@ -10,6 +10,7 @@ local mapping_look = require "mapping_look"
 local notify = require "notify"
 local orders = require "orders"
 local partner_center_to_dynamics = require "flows.partner_center_to_dynamics"
+local push = require "push"
 local report = require "report"
 local start = require "start"
 local sweep = require "sweep"
@@ -22,6 +23,7 @@ local M = {}
 -- decides the retry.
 M.jobs = {
   event = partner_center_to_dynamics.event,
+  hint = push.hint,
   referral = partner_center_to_dynamics.referral,
   deal = deal.reconcile,
   order = orders.job,
@@ -41,12 +43,13 @@ M.jobs = {
   ["tick.customers"] = dynamics_opportunity.customers,
   ["tick.sweep"] = sweep.daily,
   ["tick.clocks"] = clocks.tick,
+  ["tick.push"] = push.tick,
   ["tick.connections"] = connections.tick,
 }
 
 -- Jobs that come by themselves; flow_table.lua tells whose they are.
 local TICKS = { "tick.start", "tick.webhook", "tick.poll", "tick.opportunities", "tick.solutions",
-  "tick.customers", "tick.sweep", "tick.clocks", "tick.connections" }
+  "tick.customers", "tick.sweep", "tick.clocks", "tick.connections", "tick.push" }
 
 -- How soon a tick looks again whether its flow is on.
 local OFF_MS = 60000

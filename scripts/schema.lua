@@ -126,6 +126,26 @@ local function check_flows(values, report)
   end
 end
 
+local function all_given(profile, paths)
+  for _, path in ipairs(paths) do
+    if given_at(profile, path) == nil then return false end
+  end
+  return true
+end
+
+local function check_listen(profile, values, report)
+  local tls = given_at(profile, "listen.tls") ~= nil
+  if tls and not all_given(profile, { "listen.tls.cert", "listen.tls.key" }) then
+    report("listen.tls", "needs `cert` and `key`")
+  end
+  if values["crm.push"] and values["webhook.on"] == false then
+    report("crm.push", "needs the listener, which `webhook = false` leaves out")
+  elseif values["crm.push"] and not all_given(profile, { "listen.path_secret", "listen.push_secret",
+    "listen.public_url" }) then
+    report("crm.push", "needs `path_secret`, `push_secret` and `public_url` in `listen`")
+  end
+end
+
 -- Partner Center calls nobody by plain http, and what goes on to ourselves never ends.
 local function check_webhook(profile, values, report)
   local public, forward = values["listen.public_url"], values["webhook.forward"]
@@ -143,6 +163,7 @@ local function check_together(profile, values, report)
     check_secret(profile, values, name, report)
   end
   check_flows(values, report)
+  check_listen(profile, values, report)
   check_webhook(profile, values, report)
   notices.check(function(path)
     local value = given_at(profile, path)
@@ -236,8 +257,11 @@ end
 
 local function listen_of(where, v)
   return {
+    tls = v "listen.tls.cert" and { cert = reference(where, v "listen.tls.cert"),
+      key = reference(where, v "listen.tls.key") } or nil,
     address = v "listen.address", port = v "listen.port",
     path_secret = v "webhook.on" and reference(where, v "listen.path_secret") or nil,
+    push_secret = reference(where, v "listen.push_secret"),
     max_connections = v "listen.max_connections", max_per_address = per_address(v),
     deadline_ms = v "listen.deadline_s" * 1000, idle_ms = v "listen.idle_s" * 1000,
     max_body = v "listen.max_body",
@@ -257,6 +281,10 @@ local function callbacks_of(where, v)
     job_kind = "event",
   }
 end
+
+-- What is kept of a web hook's body: whether it concerns us, and which table to look at.
+local HINTS = { job_kind = "hint",
+  keep = json.array { "OrganizationId", "InitiatingUserId", "PrimaryEntityName" } }
 
 -- What a person has to know to sign in: no secret.
 local function sign_in_of(v, name)
@@ -287,6 +315,7 @@ end
 local function seen_by_scripts(where, v, current)
   local public = v "listen.public_url"
   return {
+    push = v "crm.push", tls = v "listen.tls.cert" ~= nil,
     sign_in = sign_ins(v),
     files = places.files(v, function(path) return absolute(where, path) end),
     addresses = places.addresses(v), partner_id = v "partner_center.partner_id",
@@ -319,7 +348,7 @@ local function configuration(where, v, values)
       remote(v, "webhooks", "partner_center", "webhook_url", "/", "webhook_audience", "webhooks"),
       notices.remote(v, function(ref) return reference(where, ref) end),
     },
-    callbacks = callbacks_of(where, v), forward = forward_of(where, v),
+    callbacks = callbacks_of(where, v), forward = forward_of(where, v), hints = HINTS,
     limits = {
       mapping_deadline_ms = v "limits.mapping_deadline_ms",
       mapping_memory = v "limits.mapping_memory_mb" << 20,

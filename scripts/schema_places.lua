@@ -5,9 +5,10 @@
 local M = {}
 
 -- Keys of secrets; those of files that people may read are not here.
-local SECRETS = { "listen.path_secret", "crm.secret", "crm.certificate.key",
-  "partner_center.secret", "partner_center.certificate.key", "partner_center.refresh_token",
-  "on_event.webhook.url", "on_event.webhook.token", "on_event.mail.password" }
+local SECRETS = { "listen.path_secret", "listen.push_secret", "listen.tls.key", "crm.secret",
+  "crm.certificate.key", "partner_center.secret", "partner_center.certificate.key",
+  "partner_center.refresh_token",
+  "webhook.forward", "on_event.webhook.url", "on_event.webhook.token", "on_event.mail.password" }
 
 local ADDRESSES = { "crm.token_url", "crm.url", "partner_center.token_url", "partner_center.url",
   "partner_center.webhook_url" }

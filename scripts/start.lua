@@ -53,7 +53,9 @@ function M.check()
   waits, err = held()
   if waits == nil then
     return nil, err
-  elseif not waits then
+  end
+  host.store.mark_set("user", who.user) -- whose changes in the CRM are our own
+  if not waits then
     host.store.mark_set(CHECKED, this_start())
   end
   return waits and HELD_MS or HOUR_MS

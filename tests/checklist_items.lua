@@ -10,6 +10,88 @@
 
 ---@type Item[]
 return {
+  -- ---- Before the first deal ----
+  { 1, "a PartnerID there is, and it is that of the solutions",
+    { "doctor: partner_id: none", "doctor: partner_id: foreign" } },
+  { 2, "whoever signed in may see referrals and make them", {
+    "doctor: referrals: role", "doctor: role: role", "connect: a user without a role" } },
+  { 3, "the application user has the privileges that are needed",
+    { "doctor: privileges: lacks" } },
+  { 4, "that referrals can be read is known before anything is written", {
+    "doctor: referrals: role",
+    "connect: the CRM's secret is entered, tried by a real call, sealed" } },
+  { 5, "staging and production are profiles of their own with one mapping", {
+    "one mapping: a host works with it and takes over what is saved there",
+    "story 88: from staging to production" } },
+  { 6, "staging's mapping comes to production unchanged, and back again",
+    { "promote: there, and back again", "promote: one mapping folder for both" } },
+  { 7, "columns and tables that the CRM lacks are made, or shown before", {
+    "provision: a plan shows everything and writes nothing",
+    "provision: a bare CRM gets all of it, published once, no key" } },
+  { 8, "the original connector's schema is adopted", {
+    "provision: the original's schema is adopted, nothing is written",
+    "from the original: its variables, with their origin" } },
+  { 9, "three connections: Partner Center, its webhooks, the CRM", {
+    "connect: a person signs in with a browser on this machine",
+    "connect: a device code, for the webhooks alone",
+    "connect: the CRM's secret is entered, tried by a real call, sealed" } },
+  { 10, "each connection is shown, tried and replaced alone", {
+    "connect: the webhooks' own sign-in stays as it is, and can be forgotten",
+    "connect: a certificate that is not the key's is refused, the old one works on" } },
+  { 11, "what is missing is looked for in order, and said with its remedy", {
+    "doctor: what is built on a cross waits for it",
+    "connect: before anybody signed in the host runs, and says what to do" } },
+  { 12, "provisioning shows how far it is, and what it did when", {
+    "provision: a bar at a terminal; asked before it takes away",
+    "provision: what was made when, by which version" } },
+  { 13, "the program tells its version", {
+    "install: runs from where it was put, and uninstall leaves nothing",
+    "commands: status on one screen, at any width" } },
+  { 14, "one command looks at everything that deals need",
+    { "doctor: every cause of every check has a case", "doctor: all is fine" } },
+  { 15, "secrets stand in no profile and in no log", {
+    "guard 7: no command prints a secret",
+    "connect: after all that no secret, code or person is in the log",
+    "asking: no answer is in the log" } },
+
+  -- ---- Partner Center's events ----
+  { 16, "this host's address is registered for them",
+    { "doctor: webhook: none", "from nothing: six commands, no cross, a deal each way" } },
+  { 17, "all of them, or those that are chosen", {
+    "story 98: some of the events", "doctor: webhook: events" } },
+  { 18, "what a registration would replace is shown, and replaced only on demand", {
+    "story 98: another product's registration is shown, never taken unasked",
+    "story 98: taken over once its address is named, events and all" } },
+  { 19, "one address stands for all events", {
+    "story 98: taken over once its address is named, events and all",
+    "story 98: two hosts that register in turn do not fight" } },
+  { 20, "an event makes and changes deals", {
+    "story 1: a deal of the portal arrives with everything",
+    "story 89: a deal arrives by https of the host itself" } },
+  { 21, "an event is answered once it is kept, and worked on later", {
+    "inbox_signed_callback_gets_200_only_after_its_row_is_committed",
+    "story 99: a receiver that hangs slows nobody" } },
+  { 22, "signature, certificate chain and organisation are proved", {
+    "guard 1: verify_signer_must_be_trusted_in_date_strong_and_of_the_organization",
+    "guard 1: inbox_unproved_callback_gets_an_empty_401_and_no_row",
+    "guard 2: verify_every_flipped_bit_of_body_and_signature_is_bad" } },
+  { 23, "a test event is sent and followed", {
+    "story 98: a validation event comes round",
+    "story 98: a validation event that is refused says what to mend" } },
+  { 24, "a registration that is lost or another's is repaired, or told", {
+    "story 98: the daily check repairs a loss",
+    "story 98: or says it, as the setting says" } },
+  { 25, "events go on to a second receiver", {
+    "story 99: body and signature go on as they came, whatever they are",
+    "story 99: a killed host has lost none" } },
+  { 26, "a poll finds what no event told", {
+    "story 9: a deal and its changes arrive by the poll alone",
+    "story 98: polls alone, as a mode of its own" } },
+  { 27, "events that come twice, late or out of order do no harm", {
+    "story 2: a callback ten times makes one deal",
+    "story 2: a callback before its deal can be read waits for it",
+    "story 2: a callback that comes an hour late changes nothing" } },
+
   -- ---- From the CRM to Partner Center ----
   { 28, "while Sync is off, as it is at first, nothing is sent",
     { "story 4: sync off sends nothing" } },
@@ -157,6 +239,14 @@ return {
   { 92, "older deals are brought in and linked to older rows without duplicates", {
     "adoption: with a fresh state, a row that names an older referral is not sent again",
     "orders: a found deal is adopted" } },
+  { 94, "what ends (secret, certificate, sign-in) is told fourteen days before", {
+    "connect: the end of a client secret is warned of in log and status",
+    "connect: a sign-in that nobody used for months is warned of without a host",
+    "story 89: a person hears fourteen days before it ends, and when it has" } },
+  { 96, "personal data: little is kept, none is logged, one person's is erased", {
+    "erase: one person leaves the state, byte by byte",
+    "erase: the deals go on",
+    "guard 7: a backup holds secrets only sealed, personal values in few tables" } },
   { 97, "both services can be practised offline", {
     "practice: the profile that is written works at once, and prints no secret",
     "practice: every command of the README's page, as it is written there",

@@ -1,6 +1,7 @@
 -- For the story of `cosell doctor`: what makes each of its crosses, and a person who follows the
 -- remedy as it is written.  A table of check and cause; it must judge nothing but that the remedy
 -- says what it has to.
+local authority = require "commands.authority"
 local kit = require "commands.kit"
 local other_product = require "commands.other_product"
 local printed = require "commands.printed"
@@ -205,6 +206,30 @@ local function proxy(s, port)
         request.target), method = "POST", headers = headers, body = request.body }
       return answer and answer.status or 502, {}, ""
     end })
+end
+
+-- A host that does TLS itself, by a certificate of so many days.
+local function by_tls(days)
+  return { edit = function(text, s)
+    s.ca = authority.new()
+    return s.ca:stage({}, s.ca:pair("old", days)).edit(text, s)
+  end }
+end
+
+-- What a person is asked to do about it.
+local function to_do(s)
+  for _, item in ipairs(s:status().to_do) do
+    if item.what == "certificate" then
+      return item.text
+    end
+  end
+end
+
+local function renew(t, s, remedy)
+  t.has(remedy, "where `listen.tls` of profile.lua names them")
+  local pair = s.ca:pair "new"
+  authority.put(s, pair.chain, pair.key)
+  kit.wait("the new one", function() return not to_do(s) end)
 end
 
 -- check, cause -> how it is made, how its remedy is followed; running: with the host; stage: more
@@ -413,6 +438,13 @@ M.table = {
     events = { running = true, make = function(s)
       other_product.register(s, own_url(s), other_product.referral_events)
     end, follow = function(t, s, remedy) run(t, s, remedy) end },
+  },
+  certificate = {
+    ended = { running = true, stage = by_tls(-3), make = function() end, follow = renew },
+    refused = { running = true, stage = by_tls(90), make = function(s)
+      authority.put(s, s.ca:pair("new").chain:sub(1, 700), s.ca.new.key)
+      kit.wait("the refusal", function() return to_do(s) end)
+    end, follow = renew },
   },
   callback = {
     unreached = { running = true, stage = { edit = function(text, s)

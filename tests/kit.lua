@@ -163,7 +163,7 @@ end
 
 -- ---- What no log may hold ----
 
-local SECRETS = { "crm_secret", "partner_secret", "refresh_token", "path_secret" }
+local SECRETS = { "crm_secret", "partner_secret", "refresh_token", "path_secret", "push_secret" }
 -- Of the customers that the practice environment and the stories make up.
 local PEOPLE = { "Hoshino", "Kawabata", "8152000000", "Jana", "Petersen", "Elbe Hafen", "Kai 4" }
 

@@ -6,6 +6,7 @@
  */
 #include "app/endpoints.h"
 
+#include "app/certificate.h"
 #include "app/grants.h"
 #include "app/refusals.h"
 #include "base/buf.h"
@@ -23,8 +24,10 @@ struct endpoints {
 	struct grants *grants;
 	struct verify *verify;
 	struct inbox *inbox;
+	struct inbox *hints;             /* NULL: none are taken */
+	struct certificate *certificate; /* NULL: plain, a proxy does TLS */
 	struct http_server *http;
-	char *path;
+	char *path, *hint_path;
 	char *forward;         /* NULL: callbacks end here */
 	char *practice_origin; /* NULL: none */
 	struct refusals refusals;
@@ -181,7 +184,7 @@ static bool make_forward(struct endpoints *x, const struct profile *p, struct er
 static void on_callback(void *ctx, struct http_call *call)
 {
 	struct endpoints *x = ctx;
-	if (inbox_take(x->inbox, call))
+	if (inbox_take(x->inbox, call) || (x->hints && inbox_take(x->hints, call)))
 		return;
 	x->strangers++;
 	http_call_answer(call, 401, NULL, 0, NULL, 0); /* as for any other who is not proved */
@@ -208,17 +211,37 @@ static void on_not_passed(void *ctx)
 	refusals_not_passed(&x->refusals);
 }
 
-static bool make_path(struct endpoints *x, const struct profile *p, struct err *e)
+#define NOT_IN_PATHS "/?#% \t\r\n\\"
+#define UNRESERVED   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+
+/* Appends a secret of the profile to a path; NULL: *e.  strict: of a query, which callers encode. */
+static char *secret_path(const char *before, const struct profile_ref *r, const char *key,
+			 bool strict, struct err *e)
 {
 	struct buf secret = {0};
-	bool ok = profile_secret(&p->listen.path_secret, "listen.path_secret", &secret, e);
-	if (ok && (secret.len < 16 || strcspn(secret.data, "/?#% \t\r\n\\") != secret.len))
-		ok = err_set(e, ERR_CONFIG,
-			     "listen.path_secret: at least 16 letters, digits or -._~ are needed");
+	char *path = NULL;
+	bool ok = profile_secret(r, key, &secret, e);
+	size_t fine = !ok      ? 0
+		      : strict ? strspn(secret.data, UNRESERVED)
+			       : strcspn(secret.data, NOT_IN_PATHS);
+	if (ok && (secret.len < 16 || fine != secret.len))
+		ok = err_set(e, ERR_CONFIG, "%s: at least 16 letters, digits or -._~ are needed",
+			     key);
 	if (ok)
-		x->path = xasprintf("/callback/%s", secret.data);
+		path = xasprintf("%s%s", before, secret.data);
 	buf_wipe(&secret);
-	return ok;
+	return path;
+}
+
+/* Who calls with a hint adds the key, kept where nobody reads it back, as "code". */
+static bool make_paths(struct endpoints *x, const struct profile *p, struct err *e)
+{
+	x->path = secret_path("/callback/", &p->listen.path_secret, "listen.path_secret", false, e);
+	if (!x->path || !profile_ref_given(&p->listen.push_secret))
+		return x->path != NULL;
+	x->hint_path =
+		secret_path("/push?code=", &p->listen.push_secret, "listen.push_secret", true, e);
+	return x->hint_path != NULL;
 }
 
 static bool make_verify(struct endpoints *x, const struct profile *p, struct err *e)
@@ -243,10 +266,25 @@ static bool make_verify(struct endpoints *x, const struct profile *p, struct err
 	return true;
 }
 
+static void make_hints(struct endpoints *x, const struct profile *p)
+{
+	const struct inbox_config ic = {.path = x->hint_path,
+					.job_kind = p->hints.job_kind,
+					.keep = (const char *const *)p->hints.keep,
+					.stored = x->env.stored,
+					.ctx = x->env.ctx};
+	x->hints = inbox_new(x->env.db, x->env.queue, &ic);
+}
+
 static bool make_listener(struct endpoints *x, const struct profile *p, struct err *e)
 {
 	if (!make_verify(x, p, e))
 		return false;
+	if (profile_ref_given(&p->listen.tls_cert)) {
+		x->certificate = certificate_new(x->env.loop, x->env.world, p, e);
+		if (!x->certificate)
+			return false;
+	}
 	const struct inbox_config ic = {.path = x->path,
 					.job_kind = p->callbacks.job_kind,
 					.verify = x->verify,
@@ -256,17 +294,23 @@ static bool make_listener(struct endpoints *x, const struct profile *p, struct e
 					.refused = on_refused,
 					.not_passed = on_not_passed,
 					.ctx = x};
-	const struct http_server_config hc = {.address = p->listen.address,
-					      .port = p->listen.port,
-					      .methods = "POST",
-					      .other_method = 401,
-					      .max_body = p->listen.max_body,
-					      .max_connections = p->listen.max_connections,
-					      .max_per_address = p->listen.max_per_address,
-					      .deadline_ms = p->listen.deadline_ms,
-					      .idle_ms = p->listen.idle_ms};
+	const struct http_server_config hc = {
+		.address = p->listen.address,
+		.port = p->listen.port,
+		.methods = "POST",
+		.other_method = 401,
+		.max_body = p->listen.max_body,
+		.max_connections = p->listen.max_connections,
+		.max_per_address = p->listen.max_per_address,
+		.deadline_ms = p->listen.deadline_ms,
+		.idle_ms = p->listen.idle_ms,
+		.tls = x->certificate ? certificate_now(x->certificate) : NULL};
 	x->inbox = inbox_new(x->env.db, x->env.queue, &ic);
+	if (x->hint_path)
+		make_hints(x, p);
 	x->http = http_server_new(x->env.loop, &hc, on_callback, x, e);
+	if (x->http && x->certificate)
+		certificate_serve(x->certificate, x->http);
 	return x->http || err_add(e, "listen");
 }
 
@@ -279,7 +323,7 @@ struct endpoints *endpoints_new(const struct endpoints_env *env, const struct pr
 	x->env = *env;
 	x->refusals.world = env->world;
 	bool called = profile_ref_given(&p->listen.path_secret);
-	if (make_remotes(x, p, e) && make_forward(x, p, e) && (!called || make_path(x, p, e)) &&
+	if (make_remotes(x, p, e) && make_forward(x, p, e) && (!called || make_paths(x, p, e)) &&
 	    (!called || !listen || make_listener(x, p, e)))
 		return x;
 	endpoints_free(x);
@@ -292,14 +336,18 @@ void endpoints_free(struct endpoints *x)
 		return;
 	if (x->inbox)
 		inbox_free(x->inbox);
+	if (x->hints)
+		inbox_free(x->hints);
 	if (x->verify)
 		verify_free(x->verify);
 	if (x->http)
 		http_server_free(x->http);
+	certificate_free(x->certificate);
 	if (x->remotes)
 		remotes_free(x->remotes);
 	grants_free(x->grants);
 	crypto_drop(&x->path);
+	crypto_drop(&x->hint_path);
 	crypto_drop(&x->forward);
 	free(x->practice_origin);
 	free(x);
@@ -309,6 +357,12 @@ void endpoints_pause(struct endpoints *x)
 {
 	if (x->http)
 		http_server_pause(x->http);
+}
+
+void endpoints_look(struct endpoints *x)
+{
+	if (x->certificate)
+		certificate_look(x->certificate);
 }
 
 struct remotes *endpoints_remotes(struct endpoints *x)
@@ -323,7 +377,8 @@ struct sign_ins endpoints_sign_ins(struct endpoints *x)
 
 struct api_addresses endpoints_addresses(const struct endpoints *x)
 {
-	return (struct api_addresses){.callback_path = x->path, .forward = x->forward};
+	return (struct api_addresses){
+		.callback_path = x->path, .hint_path = x->hint_path, .forward = x->forward};
 }
 
 const char *endpoints_practice(const struct endpoints *x)
@@ -334,6 +389,11 @@ const char *endpoints_practice(const struct endpoints *x)
 int endpoints_port(const struct endpoints *x)
 {
 	return x->http ? http_server_port(x->http) : 0;
+}
+
+bool endpoints_tls(const struct endpoints *x)
+{
+	return x->certificate != NULL;
 }
 
 /* ---- status ---- */
@@ -351,6 +411,20 @@ static void add_remote(struct buf *b, const struct remote_state *r)
 		 r->waiting, r->budget_left, (long long)r->last_ok_ms);
 	buf_add_json(b, r->text, strlen(r->text));
 	buf_addc(b, '}');
+}
+
+/* ungreeted: callers with whom no TLS came about. */
+static void add_tls(const struct endpoints *x, struct buf *b)
+{
+	const char *why = "";
+	uint64_t n = http_server_ungreeted(x->http, &why);
+	buf_adds(b, ",\"tls\":");
+	certificate_status(x->certificate, b);
+	buf_addf(b, ",\"ungreeted\":%llu", (unsigned long long)n);
+	if (n > 0) {
+		buf_adds(b, ",\"ungreeted_why\":");
+		buf_add_json(b, why, strlen(why));
+	}
 }
 
 static void add_callbacks(const struct endpoints *x, struct buf *b)
@@ -376,6 +450,8 @@ static void add_callbacks(const struct endpoints *x, struct buf *b)
 		buf_adds(b, ",\"why\":");
 		buf_add_json(b, x->refusals.why.text, strlen(x->refusals.why.text));
 	}
+	if (x->certificate)
+		add_tls(x, b);
 	if (x->practice_origin) {
 		buf_adds(b, ",\"practice_only\":");
 		buf_add_json(b, x->practice_origin, strlen(x->practice_origin));
@@ -395,4 +471,10 @@ void endpoints_status(struct endpoints *x, struct buf *json)
 	if (x->inbox)
 		add_callbacks(x, json);
 	buf_addc(json, '}');
+	if (x->hints) {
+		struct inbox_state in;
+		inbox_state(x->hints, &in);
+		buf_addf(json, ",\"hints\":{\"stored\":%llu,\"refused\":%llu}",
+			 (unsigned long long)in.stored, (unsigned long long)in.refused);
+	}
 }

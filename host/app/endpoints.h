@@ -30,15 +30,18 @@ struct endpoints *endpoints_new(const struct endpoints_env *env, const struct pr
 				bool listen, struct err *e) MUST_USE;
 void endpoints_free(struct endpoints *x);  /* NULL is fine */
 void endpoints_pause(struct endpoints *x); /* accept no more callbacks */
+void endpoints_look(struct endpoints *x);  /* maybe the listener's certificate was renewed */
 
 struct remotes *endpoints_remotes(struct endpoints *x);
 struct sign_ins endpoints_sign_ins(struct endpoints *x); /* as long as x */
-/* "/callback/SECRET"; the whole address that callbacks go on to.  NULL: there is none. */
+/* "/callback/SECRET"; "/push?code=SECRET"; the whole address that callbacks go on to.  NULL: there
+ * is none. */
 struct api_addresses endpoints_addresses(const struct endpoints *x);
 /* The origin besides https from which certificates may come: for practice only; or NULL. */
 const char *endpoints_practice(const struct endpoints *x);
 int endpoints_port(const struct endpoints *x); /* 0: no listener */
-/* "remotes":[...],"callbacks":{...} appended (no braces around). */
+bool endpoints_tls(const struct endpoints *x); /* the listener speaks TLS itself */
+/* "remotes":[...],"callbacks":{...},"hints":{...} appended (no braces around). */
 void endpoints_status(struct endpoints *x, struct buf *json);
 
 #endif

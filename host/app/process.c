@@ -3,6 +3,7 @@
  *
  * In a test build it also follows the clock of the tests: COSELL_CLOCK_FILE names a file with a
  * line "MS", by which the wall clock is ahead; when that grows, so much time has passed for all.
+ * And COSELL_CA_FILE names the roots that requests trust, in place of the system's.
  */
 #include "app/process.h"
 
@@ -83,6 +84,19 @@ static void clock_start(void)
 		clock_offset_set(strtoll(ahead, NULL, 10));
 }
 
+/* Stories have an authority of their own. */
+static const char *ca_file(void)
+{
+	return getenv("COSELL_CA_FILE");
+}
+
+#else
+
+static const char *ca_file(void)
+{
+	return NULL; /* the system's */
+}
+
 #endif
 
 /* ---- the parts ---- */
@@ -105,7 +119,7 @@ bool process_open(struct process *p, loop_cb *on_stop, loop_cb *on_hup, void *ct
 	p->loop = loop_new(e);
 	if (!p->loop)
 		return false;
-	p->client = http_client_new(p->loop, NULL, IN_FLIGHT, e);
+	p->client = http_client_new(p->loop, ca_file(), IN_FLIGHT, e);
 	if (!p->client) {
 		process_close(p);
 		return false;

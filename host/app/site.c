@@ -199,8 +199,7 @@ static void on_status(void *ctx, struct buf *json)
 static bool on_reload(void *ctx, struct err *e)
 {
 	(void)e;
-	struct site *s = ctx;
-	reload_ask(s->reload);
+	site_reload(ctx);
 	return true;
 }
 
@@ -443,6 +442,8 @@ void site_free(struct site *s)
 
 void site_reload(struct site *s)
 {
+	if (s->endpoints)
+		endpoints_look(s->endpoints);
 	reload_ask(s->reload);
 }
 
@@ -465,7 +466,8 @@ void site_address(const struct site *s, struct buf *out)
 {
 	int port = endpoints_port(s->endpoints);
 	if (port > 0)
-		buf_addf(out, "callbacks on http://%s:%d/callback/…", s->running->listen.address,
+		buf_addf(out, "callbacks on %s://%s:%d/callback/…",
+			 endpoints_tls(s->endpoints) ? "https" : "http", s->running->listen.address,
 			 port);
 	else
 		buf_adds(out, "no callbacks");

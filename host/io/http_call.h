@@ -18,6 +18,7 @@ struct http_call {
 	struct evhttp_request *req;
 	const void *body;
 	size_t len;
+	bool fresh; /* no handler has seen it yet */
 	LIST_ENTRY(http_call) link;
 };
 

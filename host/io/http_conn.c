@@ -3,6 +3,10 @@
  * bufferevent and what waits behind the present request; evhttp owns the connection itself.  Never
  * touches the descriptor of a connection that evhttp has let go: the number may be another's by
  * then.
+ *
+ * Under TLS the library's bufferevent does the handshake and hands on plain bytes: the gate, evhttp
+ * and the crowd see no difference.  What differs is said here: who speaks past evhttp speaks through
+ * the session, and the time for the first request begins with the handshake.
  */
 #include "io/http_conn.h"
 
@@ -10,6 +14,7 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 
 #include <stdlib.h>
@@ -30,6 +35,7 @@ void http_conn_free(struct http_conn *c)
 	(void)bufferevent_disable(c->bev, EV_READ | EV_WRITE);
 	(void)evbuffer_remove_cb_entry(bufferevent_get_input(c->bev), c->input_cb);
 	(void)bufferevent_decref(c->bev);
+	crypto_tls_session_free(c->tls); /* the bufferevent has no event any more */
 	evbuffer_free(c->later);
 	http_gate_free(&c->gate);
 	free(c);
@@ -47,6 +53,15 @@ void http_conn_cut(struct http_conn *c)
 		c->cut = true;
 		(void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
 	}
+}
+
+const char *http_conn_ungreeted(const struct http_conn *c)
+{
+	if (c->tls == NULL || c->cut || crypto_tls_greeted(c->tls)) {
+		return NULL;
+	}
+	const char *why = crypto_tls_reason(bufferevent_get_openssl_error(c->bev));
+	return why != NULL ? why : "the caller went away";
 }
 
 static const char *reason(int status)
@@ -86,8 +101,12 @@ void http_conn_refuse(struct http_conn *c, int status)
 		add_allow(&b, c->gate.methods);
 	}
 	buf_adds(&b, "\r\n");
-	ssize_t sent = send(fd, b.data, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	(void)sent; /* a peer that takes not even this gets the close alone */
+	if (c->tls != NULL) { /* a peer that takes not even this gets the close alone */
+		crypto_tls_last_words(c->tls, b.data, b.len);
+	} else {
+		ssize_t sent = send(fd, b.data, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)sent;
+	}
 	buf_free(&b);
 	(void)shutdown(fd, SHUT_WR);
 	http_conn_enter(c, HTTP_CONN_REFUSED);
@@ -137,10 +156,11 @@ static void throw_away(struct http_conn *c, struct evbuffer *input)
 static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
 {
 	struct http_conn *c = arg;
-	if (c->moving || info->n_added == 0) {
-		return;
+	if (c->moving || info->n_added == 0 || http_conn_let_go(c)) {
+		return; /* TLS hands on the bytes before an end only when the end is known */
 	}
-	if (c->state == HTTP_CONN_READING && !http_gate_started(&c->gate)) {
+	bool greeting = c->tls != NULL && c->first; /* its time is part of the first request's */
+	if (c->state == HTTP_CONN_READING && !http_gate_started(&c->gate) && !greeting) {
 		c->since_us = clock_mono_us();
 	}
 	/* What came early comes first: until it is resumed, all that follows waits behind it. */
@@ -169,7 +189,9 @@ void http_conn_resume(struct http_conn *c)
 	(void)evbuffer_add_buffer(early, c->later);
 	(void)evbuffer_unfreeze(input, 0);
 	(void)evbuffer_add_buffer(input, early);
-	(void)evbuffer_freeze(input, 0);
+	if (c->tls == NULL) { /* as the library has it: a TLS one reads into it itself */
+		(void)evbuffer_freeze(input, 0);
+	}
 	evbuffer_free(early);
 	bufferevent_getcb(c->bev, &on_read, NULL, NULL, &arg);
 	if (on_read != NULL) {
@@ -190,15 +212,27 @@ bool http_conn_has_early(const struct http_conn *c)
 	return evbuffer_get_length(c->later) > 0;
 }
 
-struct http_conn *http_conn_new(struct event_base *base, const char *methods, size_t max_body,
-				void *server)
+static struct bufferevent *new_bev(struct event_base *base, struct ssl_st *tls)
+{
+	struct bufferevent *b = tls == NULL ? bufferevent_socket_new(base, -1, 0)
+					    : bufferevent_openssl_socket_new(
+						      base, -1, tls, BUFFEREVENT_SSL_ACCEPTING, 0);
+	if (b == NULL) {
+		abort();
+	}
+	return b;
+}
+
+struct http_conn *http_conn_new(struct event_base *base, const struct crypto_tls *tls,
+				const char *methods, size_t max_body, void *server)
 {
 	struct http_conn *c = NEW(struct http_conn);
 	c->server = server;
 	c->first = true;
-	c->bev = bufferevent_socket_new(base, -1, 0);
+	c->tls = tls != NULL ? crypto_tls_session(tls) : NULL;
+	c->bev = new_bev(base, c->tls);
 	c->later = evbuffer_new();
-	if (c->bev == NULL || c->later == NULL) {
+	if (c->later == NULL) {
 		abort();
 	}
 	bufferevent_incref(c->bev);

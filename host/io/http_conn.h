@@ -7,6 +7,7 @@
 
 #include <sys/queue.h>
 
+#include "base/crypto_tls.h"
 #include "io/http_gate.h"
 
 struct bufferevent;
@@ -24,6 +25,7 @@ enum http_conn_state {
 struct http_conn {
 	void *server;
 	struct bufferevent *bev;
+	struct ssl_st *tls; /* NULL: plain */
 	struct evbuffer_cb_entry *input_cb;
 	struct evbuffer *later; /* what came behind the present request */
 	struct http_gate gate;
@@ -38,9 +40,9 @@ struct http_conn {
 	LIST_ENTRY(http_conn) link;
 };
 
-/* c->bev is what evhttp gets. */
-struct http_conn *http_conn_new(struct event_base *base, const char *methods, size_t max_body,
-				void *server);
+/* c->bev is what evhttp gets.  tls NULL: plain. */
+struct http_conn *http_conn_new(struct event_base *base, const struct crypto_tls *tls,
+				const char *methods, size_t max_body, void *server);
 void http_conn_free(struct http_conn *c); /* only once evhttp has let go */
 
 /* Has evhttp freed its side? */
@@ -50,6 +52,9 @@ void http_conn_enter(struct http_conn *c, enum http_conn_state state);
 
 /* Shuts the connection down, if evhttp still has it: evhttp finds out and cleans up. */
 void http_conn_cut(struct http_conn *c);
+
+/* Why the greeting failed, though nobody here cut it; NULL: it did not. */
+const char *http_conn_ungreeted(const struct http_conn *c);
 
 /* Answers past evhttp, which never saw a whole request, and says that no more is sent.  The peer
  * gets a moment to read that. */

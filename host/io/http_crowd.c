@@ -7,21 +7,34 @@
 #include "io/http_crowd.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <event2/bufferevent.h>
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 enum {
 	SLOW_READER_US = 1000 * 1000, /* an answer to a callback fits the kernel's buffer at once */
 	MOST_CUT = 64,                /* cut, and not yet let go */
+	FOR_OTHERS = 64,              /* descriptors: state, remotes, children, control */
 };
 
 void http_crowd_add(struct http_crowd *w, struct http_conn *c)
 {
 	LIST_INSERT_HEAD(&w->conns, c, link);
+}
+
+static void note_ungreeted(struct http_crowd *w, const struct http_conn *c)
+{
+	const char *why = http_conn_ungreeted(c);
+	if (why != NULL) {
+		w->ungreeted++;
+		(void)snprintf(w->why, sizeof w->why, "%s", why);
+	}
 }
 
 void http_crowd_prune(struct http_crowd *w)
@@ -30,6 +43,7 @@ void http_crowd_prune(struct http_crowd *w)
 	for (struct http_conn *c = LIST_FIRST(&w->conns); c != NULL; c = next) {
 		next = LIST_NEXT(c, link);
 		if (http_conn_let_go(c) && c->state != HTTP_CONN_HELD) {
+			note_ungreeted(w, c);
 			LIST_REMOVE(c, link);
 			http_conn_free(c);
 		}
@@ -119,9 +133,23 @@ bool http_crowd_has_place(const struct http_crowd *w)
 	       (count_open(w, NULL) < w->most || first_to_go(w, NULL) != NULL);
 }
 
-int http_crowd_descriptors(int most)
+/* Descriptors that a crowd may need, the cut ones too. */
+static int descriptors(int most)
 {
 	return most + MOST_CUT + 1;
+}
+
+int http_crowd_fitting(int connections)
+{
+	struct rlimit r;
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == RLIM_INFINITY ||
+	    descriptors(connections) + FOR_OTHERS <= (int64_t)r.rlim_cur) {
+		return connections;
+	}
+	int64_t fit = (int64_t)r.rlim_cur - descriptors(0) - FOR_OTHERS;
+	log_warn("%lld open files are allowed: at most %lld connections at once, not %d",
+		 (long long)r.rlim_cur, (long long)(fit > 1 ? fit : 1), connections);
+	return fit > 1 ? (int)fit : 1;
 }
 
 /* Of an IPv6 address the network: who has one address there has them all. */

@@ -10,6 +10,8 @@
 struct http_crowd {
 	int most;
 	int most_per_address; /* 0: as many as come */
+	uint64_t ungreeted;   /* callers with whom no TLS came about, and why the last one */
+	char why[80];
 	LIST_HEAD(http_conn_list, http_conn) conns;
 };
 
@@ -34,7 +36,7 @@ bool http_crowd_has_place(const struct http_crowd *w);
 /* More were cut than evhttp could let go of so far. */
 bool http_crowd_is_thick(const struct http_crowd *w);
 
-/* Descriptors that a crowd may need, the cut ones too. */
-int http_crowd_descriptors(int most);
+/* As many of these connections as there are descriptors for, beside those of everything else. */
+int http_crowd_fitting(int connections);
 
 #endif

@@ -21,6 +21,7 @@
 #include <event2/http.h>
 #include <event2/listener.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -30,7 +31,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,7 +39,6 @@ enum {
 	LINGER_MS = 1000, /* after a refusal: time for the peer to read it */
 	WRITE_MS = 60000, /* for the peer to take a whole answer */
 	WARN_EVERY_US = 10 * 1000 * 1000,
-	FOR_OTHERS = 64, /* descriptors: state, remotes, children, control */
 };
 
 struct http_server {
@@ -108,7 +107,7 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 		stop_accepting(s); /* in a moment: those who were cut hold descriptors still */
 		loop_timer_set(s->resume, 0);
 	}
-	struct http_conn *c = http_conn_new(base, s->methods, s->config.max_body, s);
+	struct http_conn *c = http_conn_new(base, s->config.tls, s->methods, s->config.max_body, s);
 	c->other_method = s->config.other_method;
 	http_crowd_add(&s->crowd, c);
 	if (s->config.max_per_address > 0) {
@@ -199,12 +198,33 @@ static void on_complete(struct evhttp_request *req, void *arg)
 	}
 }
 
+static void handle(struct http_server *s, struct http_call *call)
+{
+	s->in_handler = true;
+	s->handler(s->ctx, call);
+	s->in_handler = false;
+}
+
+static void handle_fresh(struct http_server *s)
+{
+	struct http_call *c = LIST_FIRST(&s->calls);
+	while (c != NULL && !s->doomed) {
+		bool fresh = c->fresh;
+		c->fresh = false;
+		if (fresh) {
+			handle(s, c); /* may answer any of them */
+		}
+		c = fresh ? LIST_FIRST(&s->calls) : LIST_NEXT(c, link);
+	}
+}
+
 static void really_free(struct http_server *s);
 
 static void on_resume(void *arg)
 {
 	struct http_server *s = arg;
 	struct http_conn *next = NULL;
+	handle_fresh(s);
 	http_crowd_prune(&s->crowd);
 	http_crowd_settle(&s->crowd);
 	for (struct http_conn *c = LIST_FIRST(&s->crowd.conns); c != NULL && !s->doomed; c = next) {
@@ -256,9 +276,14 @@ static void on_request(struct evhttp_request *req, void *arg)
 	LIST_INSERT_HEAD(&s->calls, call, link);
 	(void)bufferevent_disable(c->bev, EV_READ);
 	http_conn_enter(c, HTTP_CONN_HELD);
-	s->in_handler = true;
-	s->handler(s->ctx, call);
-	s->in_handler = false;
+	/* Under TLS the library may still be about to tell evhttp that "100 Continue" left, which
+	 * it would take for the end of an answer that is given now. */
+	call->fresh = c->tls != NULL && http_call_header(call, "expect") != NULL;
+	if (call->fresh) {
+		loop_timer_set(s->resume, 0);
+	} else {
+		handle(s, call);
+	}
 }
 
 static bool is_framing(const char *name)
@@ -352,23 +377,9 @@ static struct evconnlistener *listen_on(struct event_base *base, const char *add
 	return l;
 }
 
-/* As many as there are descriptors for, beside those of everything else. */
-static int fitting(int connections)
-{
-	struct rlimit r;
-	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == RLIM_INFINITY ||
-	    http_crowd_descriptors(connections) + FOR_OTHERS <= (int64_t)r.rlim_cur) {
-		return connections;
-	}
-	int64_t fit = (int64_t)r.rlim_cur - http_crowd_descriptors(0) - FOR_OTHERS;
-	log_warn("%lld open files are allowed: at most %lld connections at once, not %d",
-		 (long long)r.rlim_cur, (long long)(fit > 1 ? fit : 1), connections);
-	return fit > 1 ? (int)fit : 1;
-}
-
 static void set_defaults(struct http_server_config *c)
 {
-	c->max_connections = fitting(c->max_connections > 0 ? c->max_connections : 256);
+	c->max_connections = http_crowd_fitting(c->max_connections > 0 ? c->max_connections : 256);
 	c->deadline_ms = c->deadline_ms > 0 ? c->deadline_ms : 10000;
 	c->idle_ms = c->idle_ms > 0 ? c->idle_ms : 5000;
 }
@@ -432,6 +443,18 @@ int http_server_port(const struct http_server *s)
 		return 0;
 	}
 	return ntohs(sa.any.sa_family == AF_INET6 ? sa.v6.sin6_port : sa.v4.sin_port);
+}
+
+void http_server_greet(struct http_server *s, const struct crypto_tls *tls)
+{
+	assert(s->config.tls != NULL && tls != NULL); /* plain and TLS are never exchanged */
+	s->config.tls = tls;
+}
+
+uint64_t http_server_ungreeted(const struct http_server *s, const char **why)
+{
+	*why = s->crowd.why;
+	return s->crowd.ungreeted;
 }
 
 void http_server_pause(struct http_server *s)

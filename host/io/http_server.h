@@ -2,13 +2,15 @@
  * An HTTP/1.1 listener on libevent's evhttp, made strict: a cap on connections (the oldest one
  * without a whole request goes), a total deadline for a request to arrive, one Content-Length, one
  * Host, no doubtful head (400 and close).  Without descriptors it waits, and leaves one to others.  A request is held until it is answered, which may be
- * much later: that is how "commit, then answer" is done.
+ * much later: that is how "commit, then answer" is done.  With a certificate it speaks TLS alone, and
+ * all of that holds there too, the handshake's time included.
  */
 #ifndef IO_HTTP_SERVER_H
 #define IO_HTTP_SERVER_H
 
 #include <stddef.h>
 
+#include "base/crypto_tls.h"
 #include "base/world.h"
 #include "io/loop.h"
 
@@ -16,15 +18,16 @@ struct http_server;
 struct http_call; /* one request that waits for its answer */
 
 struct http_server_config {
-	const char *address; /* "127.0.0.1" */
-	int port;            /* 0: any free one */
-	const char *methods; /* "GET POST"; others get 405 */
-	int other_method;    /* what others get instead; 0 = 405 */
-	size_t max_body;     /* bytes; larger gets 413 */
-	int max_connections; /* 0 = 256; fewer if descriptors are few */
-	int max_per_address; /* 0: as many as come; a proxy in front is one address */
-	int deadline_ms;     /* for a whole request to arrive; 0 = 10,000 */
-	int idle_ms;         /* keep-alive; 0 = 5,000 */
+	const char *address;          /* "127.0.0.1" */
+	int port;                     /* 0: any free one */
+	const char *methods;          /* "GET POST"; others get 405 */
+	int other_method;             /* what others get instead; 0 = 405 */
+	size_t max_body;              /* bytes; larger gets 413 */
+	int max_connections;          /* 0 = 256; fewer if descriptors are few */
+	int max_per_address;          /* 0: as many as come; a proxy in front is one address */
+	int deadline_ms;              /* for a whole request to arrive; 0 = 10,000 */
+	int idle_ms;                  /* keep-alive; 0 = 5,000 */
+	const struct crypto_tls *tls; /* NULL: plain.  Lives until another is given */
 };
 
 /* Called once for each whole, sound request, from the loop.  The handler (or someone later) must
@@ -35,6 +38,10 @@ typedef void http_handler(void *ctx, struct http_call *call);
 struct http_server *http_server_new(struct loop *l, const struct http_server_config *c,
 				    http_handler *h, void *ctx, struct err *e) MUST_USE;
 int http_server_port(const struct http_server *s);
+/* New callers of a TLS listener are greeted with this one; who is here keeps what he has. */
+void http_server_greet(struct http_server *s, const struct crypto_tls *tls);
+/* How many callers no TLS came about with, and why with the last one ("" if none). */
+uint64_t http_server_ungreeted(const struct http_server *s, const char **why);
 /* Stops accepting; open calls stay valid and may be answered. */
 void http_server_pause(struct http_server *s);
 /* Calls that are still held are dropped (connection closed). */

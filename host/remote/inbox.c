@@ -7,10 +7,13 @@
 
 #include "base/buf.h"
 #include "base/crypto.h"
+#include "store/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { KEPT_MOST = 100 /* bytes of a member: identifiers and names */ };
 
 /* Second rows share so many lanes: a receiver that hangs holds no more jobs than that. */
 #define PASS_LANE      "pass:"
@@ -35,6 +38,7 @@ struct inbox {
 	int64_t waiting;    /* second rows at most, as counted last and put since */
 	int64_t counted_us; /* 0: never */
 	struct verify *verify;
+	char **keep; /* NULL: the whole body */
 	void (*stored)(void *ctx);
 	void (*refused)(void *ctx, bool unproved, const struct err *why);
 	void (*not_passed)(void *ctx);
@@ -104,18 +108,46 @@ static void round_over(void *arg, bool ok)
 	free(h);
 }
 
-/* Equal bodies that wait together are one row: the hash is the key. */
-static bool put_row(struct inbox *b, const void *body, size_t n, const char *key, struct err *e)
+/* Of a body that is no JSON nothing is kept: its row is a hint at nothing. */
+static bool add_kept(struct inbox *b, const char *body, struct buf *payload, struct err *e)
 {
-	struct buf payload = {0};
+	buf_addc(payload, '{');
+	for (size_t i = 0; b->keep[i]; i++) {
+		char *path = xasprintf("$.\"%s\"", b->keep[i]);
+		char *value = NULL;
+		bool ok = json_text_get(b->db, body, path, &value, e) || e->kind == ERR_DATA;
+		if (value && strlen(value) <= KEPT_MOST) {
+			buf_adds(payload, payload->len > 1 ? "," : "");
+			buf_add_json(payload, b->keep[i], strlen(b->keep[i]));
+			buf_addc(payload, ':');
+			buf_add_json(payload, value, strlen(value));
+		}
+		free(value);
+		free(path);
+		if (!ok)
+			return false;
+	}
+	buf_addc(payload, '}');
+	return true;
+}
+
+static bool make_payload(struct inbox *b, const char *body, size_t n, struct buf *payload,
+			 struct err *e)
+{
+	if (b->keep)
+		return add_kept(b, body, payload, e);
+	buf_adds(payload, "{\"body\":");
+	buf_add_json(payload, body, n);
+	buf_addc(payload, '}');
+	return true;
+}
+
+static bool put_row(struct inbox *b, const char *payload, const char *key, struct err *e)
+{
+	const struct queue_put p = {
+		.kind = b->job_kind, .lane = "", .key = key, .payload = payload};
 	int64_t id;
-	buf_adds(&payload, "{\"body\":");
-	buf_add_json(&payload, body, n);
-	buf_addc(&payload, '}');
-	struct queue_put p = {.kind = b->job_kind, .lane = "", .key = key, .payload = payload.data};
-	bool ok = queue_put(b->queue, &p, &id, e);
-	buf_free(&payload);
-	return ok;
+	return queue_put(b->queue, &p, &id, e);
 }
 
 /* ---- the second row ---- */
@@ -185,20 +217,25 @@ static bool put_second(struct inbox *b, struct held *h, const char *key, struct 
 	return ok;
 }
 
-/* Both rows, or none. */
+/* Both rows, or none.  What would say the same and waits together is one: the hash is the key. */
 static bool put_rows(struct inbox *b, struct held *h, struct err *e)
 {
 	unsigned char hash[32];
 	struct buf key = {0};
+	struct buf payload = {0};
 	size_t n;
 	const void *body = http_call_body(h->call, &n);
 	body = n > 0 ? body : "";
-	crypto_sha256(body, n, hash);
-	crypto_hex(&key, hash, sizeof(hash));
-	db_step_begin(b->db);
-	bool ok = put_row(b, body, n, key.data, e) && put_second(b, h, key.data, e);
-	db_step_end(b->db, ok);
+	bool ok = make_payload(b, body, n, &payload, e);
+	if (ok) {
+		crypto_sha256(b->keep ? payload.data : body, b->keep ? payload.len : n, hash);
+		crypto_hex(&key, hash, sizeof(hash));
+		db_step_begin(b->db);
+		ok = put_row(b, payload.data, key.data, e) && put_second(b, h, key.data, e);
+		db_step_end(b->db, ok);
+	}
 	buf_free(&key);
+	buf_free(&payload);
 	return ok;
 }
 
@@ -288,6 +325,17 @@ bool inbox_take(struct inbox *b, struct http_call *c)
 
 /* ---- the whole ---- */
 
+static char **copy_of(const char *const *texts)
+{
+	size_t n = 0;
+	while (texts && texts[n])
+		n++;
+	char **copy = texts ? xcalloc(n + 1, sizeof(char *)) : NULL;
+	for (size_t i = 0; i < n; i++)
+		copy[i] = xstrdup(texts[i]);
+	return copy;
+}
+
 struct inbox *inbox_new(struct db *d, struct queue *q, const struct inbox_config *c)
 {
 	struct inbox *b = NEW(struct inbox);
@@ -298,6 +346,7 @@ struct inbox *inbox_new(struct db *d, struct queue *q, const struct inbox_config
 	b->pass_kind = xstrdup(c->pass_kind);
 	b->pass_most = c->pass_most;
 	b->verify = c->verify;
+	b->keep = copy_of(c->keep);
 	b->stored = c->stored;
 	b->refused = c->refused;
 	b->not_passed = c->not_passed;
@@ -316,6 +365,9 @@ void inbox_free(struct inbox *b)
 		h->inbox = NULL;
 	}
 	crypto_drop(&b->path);
+	for (char **k = b->keep; k && *k; k++)
+		free(*k);
+	free(b->keep);
 	free(b->job_kind);
 	free(b->pass_kind);
 	free(b);

@@ -1,7 +1,8 @@
 /*
  * Callbacks of one site: path secret, signature, row on disk, then 200.  503 with Retry-After when
  * it cannot be stored or its certificate not be had; an empty 401 for everything else that is not
- * proved to come from whom we trust.  A call for another path is not taken.
+ * proved to come from whom we trust.  A call for another path is not taken.  An inbox of hints
+ * believes whoever knows its path, for a hint proves nothing and carries nothing.
  *
  * Where callbacks also go on to another receiver, the same commit holds a second row for it, with
  * the body and the headers that prove it as they came.
@@ -22,7 +23,10 @@ struct inbox;
 struct inbox_config {
 	const char *path;      /* "/callback/SECRET": compared in constant time */
 	const char *job_kind;  /* kind of the row, e.g. "event"; payload = {"body": <text>} */
-	struct verify *verify; /* NULL: unsigned callbacks are accepted (never from a profile) */
+	struct verify *verify; /* NULL: who knows the path is believed (hints) */
+	/* Hints: the members of a JSON body that are kept as the payload, short texts only; NULL
+	 * terminated, NULL: the whole body. */
+	const char *const *keep;
 	/* Kind of the second row, or NULL: none; payload = {"body": <base64>, "headers": {...}}. */
 	const char *pass_kind;
 	int pass_most;             /* of these may wait; what comes above it is not passed on */

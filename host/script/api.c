@@ -85,6 +85,7 @@ static int l_describe(lua_State *L)
 	}
 	if (d->addresses && lua_getfield(L, -1, "profile") == LUA_TTABLE) {
 		set_text(L, "callback_path", d->addresses->callback_path);
+		set_text(L, "hint_path", d->addresses->hint_path);
 		set_text(L, "forward", d->addresses->forward);
 	}
 	return 0;

@@ -15,6 +15,7 @@ void api_open(struct vm *v, struct services *s); /* registers all of them; abort
 /* Addresses with a secret in them, for registering alone; each may be NULL. */
 struct api_addresses {
 	const char *callback_path; /* of callbacks to this host */
+	const char *hint_path;     /* of hints to it, with their key */
 	const char *forward;       /* where they go on to */
 };
 /* host.generation; host.profile (JSON text), with these addresses in it, unless NULL. */

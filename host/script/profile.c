@@ -1,14 +1,13 @@
 /*
  * The profile: from the table that schema.lua checked to plain structs, and secrets by reference.
  *
- * schema.lua decides what is right; here only shapes are read.  A secret is read when it is asked
- * for and never kept.  Nothing here logs.
+ * schema.lua decides what is right; here only shapes are read, of references too (profile_ref.c reads
+ * what stands there).  Nothing here logs.
  */
 #include "script/profile.h"
 
 #include "script/json.h"
 #include "script/problems.h"
-#include "store/vault.h"
 
 #include <lauxlib.h>
 
@@ -74,6 +73,13 @@ static char **list_of(lua_State *L, const char *key)
 	return list;
 }
 
+static void list_free(char **list)
+{
+	for (char **one = list; one && *one; one++)
+		free(*one);
+	free(list);
+}
+
 static void read_ref(lua_State *L, const char *key, struct profile_ref *r)
 {
 	if (!enter(L, key))
@@ -97,6 +103,12 @@ static void read_listen(lua_State *L, struct profile *p)
 	p->listen.idle_ms = (int)int_of(L, "idle_ms");
 	p->listen.max_body = (size_t)int_of(L, "max_body");
 	read_ref(L, "path_secret", &p->listen.path_secret);
+	read_ref(L, "push_secret", &p->listen.push_secret);
+	if (enter(L, "tls")) {
+		read_ref(L, "cert", &p->listen.tls_cert);
+		read_ref(L, "key", &p->listen.tls_key);
+		lua_pop(L, 1);
+	}
 	lua_pop(L, 1);
 }
 
@@ -114,6 +126,15 @@ static void read_callbacks(lua_State *L, struct profile *p)
 	p->callbacks.max_certificate = (size_t)int_of(L, "max_certificate");
 	read_ref(L, "roots", &p->callbacks.roots);
 	p->callbacks.hosts = list_of(L, "hosts");
+	lua_pop(L, 1);
+}
+
+static void read_hints(lua_State *L, struct profile *p)
+{
+	if (!enter(L, "hints"))
+		return;
+	p->hints.job_kind = text_of(L, "job_kind");
+	p->hints.keep = list_of(L, "keep");
 	lua_pop(L, 1);
 }
 
@@ -264,6 +285,7 @@ static void read_config(lua_State *L, struct reading *r)
 	p->key_file = text_of(L, "key_file");
 	read_listen(L, p);
 	read_callbacks(L, p);
+	read_hints(L, p);
 	read_forward(L, p);
 	read_grants(L, p);
 	read_remotes(L, p);
@@ -368,23 +390,16 @@ struct profile *profile_read(struct vm *v, const struct profile_source *in,
 
 /* ---- the end ---- */
 
-static void ref_clear(struct profile_ref *r)
-{
-	free(r->env);
-	free(r->file);
-	free(r->credential);
-}
-
 static void grant_clear(struct profile_grant *g)
 {
 	free(g->name);
 	free(g->token_url);
 	free(g->client_id);
 	free(g->until);
-	ref_clear(&g->secret);
-	ref_clear(&g->key);
-	ref_clear(&g->cert);
-	ref_clear(&g->refresh_token);
+	profile_ref_clear(&g->secret);
+	profile_ref_clear(&g->key);
+	profile_ref_clear(&g->cert);
+	profile_ref_clear(&g->refresh_token);
 }
 
 static void remote_clear(struct profile_remote *r)
@@ -395,12 +410,10 @@ static void remote_clear(struct profile_remote *r)
 	free(r->grant);
 	free(r->from);
 	free(r->user);
-	for (char **one = r->to; one && *one; one++)
-		free(*one);
-	free(r->to);
-	ref_clear(&r->url);
-	ref_clear(&r->token);
-	ref_clear(&r->password);
+	list_free(r->to);
+	profile_ref_clear(&r->url);
+	profile_ref_clear(&r->token);
+	profile_ref_clear(&r->password);
 }
 
 void profile_free(struct profile *p)
@@ -415,15 +428,18 @@ void profile_free(struct profile *p)
 		free(p->restart[i].key);
 		free(p->restart[i].json);
 	}
-	for (char **h = p->callbacks.hosts; h && *h; h++)
-		free(*h);
-	ref_clear(&p->listen.path_secret);
-	ref_clear(&p->callbacks.roots);
-	ref_clear(&p->forward.ref);
+	profile_ref_clear(&p->listen.path_secret);
+	profile_ref_clear(&p->listen.push_secret);
+	profile_ref_clear(&p->listen.tls_cert);
+	profile_ref_clear(&p->listen.tls_key);
+	profile_ref_clear(&p->callbacks.roots);
+	profile_ref_clear(&p->forward.ref);
 	free(p->grants);
 	free(p->remotes);
 	free(p->restart);
-	free(p->callbacks.hosts);
+	list_free(p->callbacks.hosts);
+	list_free(p->hints.keep);
+	free(p->hints.job_kind);
 	free(p->callbacks.practice_origin);
 	free(p->callbacks.organization);
 	free(p->callbacks.job_kind);
@@ -448,43 +464,4 @@ const char *profile_restart(const struct profile *old, const struct profile *now
 			return old->restart[i].key;
 	}
 	return NULL;
-}
-
-/* ---- secrets ---- */
-
-bool profile_ref_given(const struct profile_ref *r)
-{
-	return r->env || r->file || r->credential || r->sealed;
-}
-
-static bool from_credential(const struct profile_ref *r, const char *key, struct buf *out,
-			    struct err *e)
-{
-	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-	if (!dir || strchr(r->credential, '/'))
-		return err_set(
-			e, ERR_CONFIG,
-			"%s: there is no systemd credential '%s'; give it with LoadCredential= "
-			"in the unit",
-			key, r->credential);
-	char *path = xasprintf("%s/%s", dir, r->credential);
-	bool ok = vault_read_file(path, out, e) || err_add(e, "%s", key);
-	free(path);
-	return ok;
-}
-
-bool profile_secret(const struct profile_ref *r, const char *key, struct buf *out, struct err *e)
-{
-	if (r->file)
-		return vault_read_file(r->file, out, e) || err_add(e, "%s", key);
-	if (r->credential)
-		return from_credential(r, key, out, e);
-	if (!r->env)
-		return err_set(e, ERR_CONFIG, "%s: is missing", key);
-	const char *value = getenv(r->env);
-	if (!value || !*value)
-		return err_set(e, ERR_CONFIG, "%s: the environment variable %s is not set", key,
-			       r->env);
-	buf_adds(out, value);
-	return true;
 }

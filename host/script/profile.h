@@ -45,7 +45,9 @@ struct profile {
 		char *address;
 		int port, max_connections, max_per_address, deadline_ms, idle_ms;
 		size_t max_body;
-		struct profile_ref path_secret; /* not given: no listener */
+		struct profile_ref path_secret;       /* not given: no listener */
+		struct profile_ref push_secret;       /* not given: no hints */
+		struct profile_ref tls_cert, tls_key; /* not given: plain */
 	} listen;
 	struct {
 		char **hosts; /* NULL terminated */
@@ -54,6 +56,10 @@ struct profile {
 		size_t max_certificate;
 		struct profile_ref roots;
 	} callbacks;
+	struct {
+		char *job_kind;
+		char **keep; /* NULL terminated: members of a hint's body */
+	} hints;
 	struct {
 		char *address; /* or */
 		struct profile_ref ref;
@@ -96,8 +102,15 @@ void profile_free(struct profile *p); /* NULL is fine */
 const char *profile_restart(const struct profile *old, const struct profile *now);
 
 bool profile_ref_given(const struct profile_ref *r);
+void profile_ref_copy(struct profile_ref *to, const struct profile_ref *from);
+void profile_ref_clear(struct profile_ref *r);
+/* The file it stands in (to be freed), or NULL: in none. */
+char *profile_ref_path(const struct profile_ref *r);
 /* Appends the secret, which is not a sealed one.  key: path of the key, for the message, which says what to do. */
 bool profile_secret(const struct profile_ref *r, const char *key, struct buf *out,
 		    struct err *e) MUST_USE;
+/* The same of what is no secret, such as a certificate: others may read its file. */
+bool profile_shown(const struct profile_ref *r, const char *key, struct buf *out,
+		   struct err *e) MUST_USE;
 
 #endif

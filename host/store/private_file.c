@@ -99,7 +99,8 @@ static bool is_credential(const char *path)
 	       !strchr(path + n + 1, '/');
 }
 
-static bool judge(const char *path, const struct stat *st, struct err *e)
+/* shown: others may read it. */
+static bool judge(const char *path, const struct stat *st, bool shown, struct err *e)
 {
 	bool credential = is_credential(path);
 	uid_t me = geteuid();
@@ -107,14 +108,18 @@ static bool judge(const char *path, const struct stat *st, struct err *e)
 	if (!S_ISREG(st->st_mode)) {
 		return err_set(e, ERR_CONFIG, "%s: not a plain file", path);
 	}
-	if (st->st_uid != me && !(credential && st->st_uid == 0)) {
+	if (st->st_uid != me && !((credential || shown) && st->st_uid == 0)) {
 		return err_set(
 			e, ERR_CONFIG,
 			"%s: belongs to user %u, but this program runs as user %u: chown %u %s",
 			path, (unsigned)st->st_uid, (unsigned)me, (unsigned)me, path);
 	}
+	if (shown && st->st_mode & 0022) {
+		return err_set(e, ERR_CONFIG, "%s: others can write it (mode %04o): chmod 644 %s",
+			       path, (unsigned)(st->st_mode & 07777), path);
+	}
 	/* systemd opens its credentials to us by an ACL, whose mask shows as the group's bits. */
-	if (st->st_mode & (credential ? 0037 : 0077)) {
+	if (!shown && st->st_mode & (credential ? 0037 : 0077)) {
 		return err_set(e, ERR_CONFIG,
 			       "%s: others can read or write it (mode %04o): chmod 600 %s", path,
 			       (unsigned)(st->st_mode & 07777), path);
@@ -154,10 +159,10 @@ bool private_file_check(const char *path, struct err *e)
 	struct stat st;
 	if (stat(path, &st) != 0)
 		return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
-	return judge(path, &st, e);
+	return judge(path, &st, false, e);
 }
 
-bool private_file_read(const char *path, size_t most, struct buf *out, struct err *e)
+static bool read_file(const char *path, size_t most, bool shown, struct buf *out, struct err *e)
 {
 	/* O_NONBLOCK: a pipe in this place must not hold us up. */
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -169,9 +174,19 @@ bool private_file_read(const char *path, size_t most, struct buf *out, struct er
 	bool ok = false;
 	if (fstat(fd, &st) != 0) {
 		err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
-	} else if (judge(path, &st, e)) {
+	} else if (judge(path, &st, shown, e)) {
 		ok = read_all(fd, path, most, out, e);
 	}
 	close(fd);
 	return ok;
+}
+
+bool private_file_read(const char *path, size_t most, struct buf *out, struct err *e)
+{
+	return read_file(path, most, false, out, e);
+}
+
+bool private_file_read_shown(const char *path, size_t most, struct buf *out, struct err *e)
+{
+	return read_file(path, most, true, out, e);
 }

@@ -1,5 +1,5 @@
 /*
- * Files that only we may read: made, judged and read in one place.
+ * Files that only we may read, or only we may write: made, judged and read in one place.
  */
 #ifndef STORE_PRIVATE_FILE_H
 #define STORE_PRIVATE_FILE_H
@@ -20,5 +20,9 @@ bool private_file_check(const char *path, struct err *e) MUST_USE;
 /* Appends the file to out.  ERR_CONFIG if it is missing, no plain file, longer than `most`, someone
  * else's, or open to others.  A systemd credential may be root's and readable by its group. */
 bool private_file_read(const char *path, size_t most, struct buf *out, struct err *e) MUST_USE;
+
+/* The same for what is no secret but must be ours: others may read it, and it may be root's. */
+bool private_file_read_shown(const char *path, size_t most, struct buf *out,
+			     struct err *e) MUST_USE;
 
 #endif

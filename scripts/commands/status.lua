@@ -5,11 +5,13 @@ local connections = require "connections"
 local find = require "find"
 local flows = require "commands.flows"
 local forward = require "forward"
+local listener = require "listener"
 local mapping_look = require "mapping_look"
 local mapping_meta = require "mapping_meta"
 local notify = require "notify"
 local original = require "original"
 local partner_center_to_dynamics = require "flows.partner_center_to_dynamics"
+local push = require "push"
 local reloads = require "reloads"
 local table_text = require "table_text"
 local twins = require "twins"
@@ -97,6 +99,7 @@ local function gather()
   s.ending = json.array(connections.warnings())
   s.notices = notify.status()
   s.mapping = mapping_look.found()
+  s.push = push.state()
   s.conflicts = #host.store.note_list(nil, "conflict", MOST_CONFLICTS)
   s.alike = #twins.list(MOST_CONFLICTS)
   s.original = original.noted()
@@ -205,6 +208,12 @@ local function to_do(s)
   if (c.bad_in_a_row or 0) >= MANY_REJECTED then
     add("callbacks", "%d callbacks in a row were rejected: %s; changes come by polls",
       c.bad_in_a_row, c.why)
+  end
+  for _, text in ipairs(listener.to_do(listener.certificate(c))) do
+    add("certificate", "%s", text)
+  end
+  if s.push and s.push.error then
+    add("push", "hints of the CRM (crm.push): %s; changes come by polls", s.push.error)
   end
   for _, f in ipairs(s.flows) do
     if f.failing then
@@ -339,10 +348,28 @@ local function callbacks_lines(cmd, s)
   if (c.bad_in_a_row or 0) > 0 then
     below("red", "%d in a row rejected, last: %s", c.bad_in_a_row, c.why)
   end
+  local certificate = listener.certificate(c)
+  if certificate then
+    below(certificate.state ~= "good" and "red" or nil, "TLS by this host, its certificate ends %s",
+      table_text.clock(certificate.until_ms):sub(1, 10))
+    if c.ungreeted > 0 then
+      below(nil, "%s without TLS, the last: %s", table_text.count(c.ungreeted, "caller"),
+        c.ungreeted_why)
+    end
+  end
   if c.practice_only then
     below("yellow", "practice only: certificates of %s are believed", c.practice_only)
   end
   return out
+end
+
+local function push_lines(p)
+  if not p then
+    return {}
+  end
+  local how = not p.on and "off, its web hook is still in the CRM" or
+    not p.registered and "not registered yet" or table_text.count(p.hints, "hint")
+  return { "push       " .. how }
 end
 
 local DEADLINES = {
@@ -400,6 +427,7 @@ local function lines_of(cmd, s)
   add { mapping_line(s) }
   add(deadline_lines(cmd, s.clocks))
   add(callbacks_lines(cmd, s))
+  add(push_lines(s.push))
   add(table_text.wrap(cmd, "polls      ", polls_words(s)))
   add { s.notices and notices_line(s.notices) or nil }
   if #s.to_do > 0 then

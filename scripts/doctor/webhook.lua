@@ -1,6 +1,8 @@
 -- `cosell doctor`, Partner Center's events: to whom they go, and whether a test event comes back.
+local listener = require "listener"
 local original = require "original"
 local outcome = require "doctor.outcome"
+local table_text = require "table_text"
 local webhook_registration = require "flows.webhook_registration"
 local webhook_test = require "webhook_test"
 
@@ -40,6 +42,26 @@ function M.registered()
     return outcome.wrong("events", { list = table.concat(found.missing, ", ") })
   end
   return outcome.fine("%d events", #found.events)
+end
+
+-- ---- The listener's certificate ----
+
+function M.certificate()
+  local unused = polls_only()
+  if unused then
+    return unused
+  elseif not host.profile.tls then
+    return outcome.fine "not used: what stands in front of this host does TLS"
+  end
+  local one = listener.certificate()
+  if not one then
+    return outcome.unseen "no host is running that could say which one it uses"
+  elseif one.refused then
+    return outcome.wrong("refused", { why = one.refused })
+  elseif one.state == "ended" then
+    return outcome.wrong "ended"
+  end
+  return outcome.fine("it ends in %s", table_text.count(one.days, "day"))
 end
 
 -- ---- A test event, there and back ----

@@ -313,6 +313,20 @@ int http_server_port(const struct http_server *s)
 	return s->port;
 }
 
+/* Nobody speaks TLS here. */
+void http_server_greet(struct http_server *s, const struct crypto_tls *tls)
+{
+	(void)s, (void)tls;
+	abort();
+}
+
+uint64_t http_server_ungreeted(const struct http_server *s, const char **why)
+{
+	(void)s;
+	*why = "";
+	return 0;
+}
+
 void http_server_pause(struct http_server *s)
 {
 	s->paused = true;

@@ -119,6 +119,38 @@ local function caps(t)
     { 64, 4, 30, 5000, 65536 })
 end
 
+-- Each file with a secret in it is one whose mode is looked at; a certificate is not.
+local function secret_files(t)
+  local c = normalise(function(p)
+    p.listen.tls = { cert = { file = "fullchain.pem" }, key = { file = "privkey.pem" } }
+    p.listen.push_secret = { file = "push" }
+    p.webhook = { forward = { file = "billing.url" } }
+  end).config
+  local found = {}
+  for _, file in ipairs(c.profile.files) do
+    found[file.key] = file.path:match "[^/]+$"
+  end
+  t.eq({ found["listen.tls.key"], found["listen.tls.cert"], found["listen.push_secret"],
+    found["webhook.forward"] }, { "privkey.pem", nil, "push", "billing.url" })
+end
+
+-- TLS by the host itself, and a second route for hints: references stay references.
+local function listener(t)
+  local c = normalise().config
+  t.eq({ c.listen.tls, c.listen.push_secret, c.profile.push }, { nil, nil, false })
+  c = normalise(function(p)
+    p.listen.tls = { cert = { file = "fullchain.pem" }, key = { credential = "tls-key" } }
+    p.crm.push, p.listen.push_secret = true, { env = "PUSH" }
+  end).config
+  t.eq(c.listen.tls, { cert = { file = "/etc/cosell/north/fullchain.pem" },
+    key = { credential = "tls-key" } })
+  t.eq({ c.profile.push, c.listen.push_secret }, { true, { env = "PUSH" } })
+  t.eq(c.hints.job_kind, "hint")
+  for _, name in ipairs(c.hints.keep) do
+    t.ok(name ~= "InputParameters" and name ~= "PrimaryEntityId", "nothing of a deal is kept")
+  end
+end
+
 -- Behind a proxy on this machine all callers have one address.
 local function per_address(t)
   for address, most in pairs { ["127.0.0.1"] = 0, ["[::1]"] = 0, ["localhost"] = 0, ["::1"] = 0,
@@ -221,6 +253,15 @@ local WRONG = {
     p.flows = { dynamics_to_partner_center = false, dynamics_solutions = false }
   end, "cannot run without `dynamics_to_partner_center`" },
   { "listen.path_secret", function(p) p.listen.path_secret = nil end, "missing" },
+  { "listen.tls", function(p) p.listen.tls = { cert = { file = "a" } } end, "needs `cert` and" },
+  { "listen.tls", function(p) p.listen.tls = {} end, "needs `cert` and `key`" },
+  { "listen.tls.key", function(p)
+    p.listen.tls = { cert = { file = "a.pem" }, key = "-----BEGIN PRIVATE KEY-----" }
+  end, "must not hold the secret" },
+  { "crm.push", function(p) p.crm.push = true end, "needs `path_secret`, `push_secret`" },
+  { "crm.push", function(p)
+    p.crm.push, p.listen.push_secret, p.listen.public_url = true, { env = "PUSH" }, nil
+  end, "and `public_url` in `listen`" },
   { "listen.public_url", function(p) p.listen.public_url = "http://127.0.0.1:8100" end,
     "must begin with https:// (plain http is for stage \"sandbox\")" },
   { "listen.public_url", function(p) p.listen.public_url = "http://hooks.north.example" end,
@@ -390,6 +431,8 @@ return function(t)
   t.case("guard 2: the cap for one address is off where a proxy is the one caller", function()
     per_address(t)
   end)
+  t.case("normalise_names_the_files_with_secrets", function() secret_files(t) end)
+  t.case("normalise_tls_and_hints_of_the_listener", function() listener(t) end)
   t.case("normalise_certificate_instead_of_secret", function() certificate(t) end)
   t.case("normalise_unknown_key_names_the_nearest_and_its_line", function() unknown_key(t) end)
   t.case("normalise_sealed_secrets_and_what_a_person_needs", function() sealed(t) end)

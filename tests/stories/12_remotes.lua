@@ -6,7 +6,7 @@ local PRIVATE = 384 -- 0600
 -- What a fault meets; the certificate for callbacks comes from the same address: it is let through.
 local PATHS = { partner = "/v1.0/", crm = "/api/", tokens = "/oauth2/" }
 
-local TICKS = 9 -- jobs that always wait: they come again by themselves
+local TICKS = 10 -- jobs that always wait: they come again by themselves
 local MOST = 60 -- calls a story may take; a run that never meets its fault ends the sweep
 
 local DEAL = { name = "Harbour crane upgrade", value = 90000, currency = "EUR",

@@ -94,7 +94,7 @@ local function nothing_to_write(t)
     s:rest()
     local audit = kit.opportunity(s).audit
     t.eq(rules.count(audit, "Microsoft was asked for BrandNewHelp"), 1, audit)
-    t.eq(rules.count(audit, "(empty)"), 0, "an empty value is said to have come: " .. audit)
+    t.eq(rules.count(audit, "→ (empty)"), 0, "an empty value is said to have come: " .. audit)
     s:act("set-raw", { id = deal, path = "name", value = "null" })
     s:act("edit", { id = deal, notes = "two" })
     s:rest()

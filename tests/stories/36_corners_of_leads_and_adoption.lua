@@ -75,6 +75,7 @@ local function disqualified_meanwhile(t)
     local held = rules.holding(s, "crm", { method = "POST", path = "$batch", delay_ms = 1500,
       skip = 1 }) -- behind the look for its customer
     s:act("accept", { id = deal })
+    s:command("sync") -- its callback may be put off
     held()
     s:act("disqualify", { id = lead.leadid })
     s:rest()

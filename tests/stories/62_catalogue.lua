@@ -251,6 +251,21 @@ local function busy(t, s)
   t.eq(exit, 0, text)
 end
 
+-- A reading that is cut off is asked for again; in the end it is said what could not be read.
+local function cut_off(t, s)
+  local LABELS = "DisplayName" -- read at each import
+  workbook.write(s.dir .. "/cut.xlsx", { HEAD, { "SOL-70001-BSY", "Later", "Own", "" } })
+  s:fault("crm", { path = LABELS, drop = "after", count = 1 })
+  local text, exit = import(s, "cut.xlsx")
+  t.has(text, "1 the same")
+  t.eq(exit, 0, text)
+  s:fault("crm", { path = LABELS, status = 503, count = 1000 })
+  text, exit = import(s, "cut.xlsx", "--apply")
+  s:say("fault", { "clear" })
+  t.has(text, "answered 503\nnothing was written")
+  t.eq(exit, 1, text)
+end
+
 -- The CRM refuses a row, for a reason that is younger than what is known of the table.
 local function refused(t, s)
   local before = count(s)
@@ -411,6 +426,9 @@ return function(t)
     t.case("item 73: up to 1,000 rows are one change set, or nothing", function() one_set(t, s) end)
     t.case("item 73: an answer that is lost doubles nothing", function() answer_lost(t, s) end)
     t.case("item 73: a busy CRM is waited for", function() busy(t, s) end)
+    t.case("item 73: what cannot be read is asked for again, and said", function()
+      cut_off(t, s)
+    end)
     t.case("item 73: two imports at once make each row once", function() two_at_once(t, s) end)
     t.case("item 73: a row that the CRM refuses is named, and none is written", function()
       refused(t, s)

@@ -71,7 +71,7 @@ local function tried(t, name, cause, case)
       kit.registered(s)
     end
     one(t, s, name, cause, case)
-    for _, open in ipairs { "mute", "proxy" } do
+    for _, open in ipairs { "mute", "proxy", "ca" } do
       if s[open] then
         s[open]:close()
       end
@@ -139,6 +139,8 @@ local FINE = [[
 ✔ settings        settings name columns that fit
 ✔ original        the original connector is off: none of its nine flows is on
 ✔ webhook         events are registered to this host: 5 events
+✔ certificate     the listener's certificate is good: not used: what stands in
+                  front of this host does TLS
 ✔ callback        events reach this host: a test event came back
 
 nothing is wrong

@@ -331,16 +331,16 @@ local function fixtures(t)
 end
 
 return function(t)
-  t.case("one person leaves the state, byte by byte", function() erased(t) end)
-  t.case("the deals go on", function() goes_on(t) end)
-  t.case("an edit under way still travels", function() under_way(t) end)
-  t.case("a turn at work is waited for", function() at_work(t) end)
-  t.case("without a host", function() without_host(t) end)
+  t.case("erase: one person leaves the state, byte by byte", function() erased(t) end)
+  t.case("erase: the deals go on", function() goes_on(t) end)
+  t.case("erase: an edit under way still travels", function() under_way(t) end)
+  t.case("erase: a turn at work is waited for", function() at_work(t) end)
+  t.case("erase: without a host", function() without_host(t) end)
   for _, one in ipairs(BEGUN) do
-    t.case("a create that was begun, " .. one.name, function() begun(t, one) end)
+    t.case("erase: a create that was begun, " .. one.name, function() begun(t, one) end)
   end
-  t.case("by the id of a contact", function() of_a_contact(t) end)
-  t.case("wrong use, and nobody", function() wrong_use(t) end)
-  t.case("fixtures that are kept", function() fixtures(t) end)
-  t.case("killed in the middle of it", function() killed(t) end)
+  t.case("erase: by the id of a contact", function() of_a_contact(t) end)
+  t.case("erase: wrong use, and nobody", function() wrong_use(t) end)
+  t.case("erase: fixtures that are kept", function() fixtures(t) end)
+  t.case("erase: killed in the middle of it", function() killed(t) end)
 end

@@ -1,7 +1,7 @@
 /*
  * io/http_crowd behind a real listener: thousands of idle and dripping peers, many connections of
  * one address, peers that take no answer, and no descriptors; a good caller is answered through all
- * of it.
+ * of it, and by TLS just so.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "http_kit.h"
+#include "tls_kit.h"
 
 void check_http_crowd(void);
 
@@ -33,29 +33,39 @@ static int dial(const struct sockaddr_in *to)
 	return fd;
 }
 
-/* Every other one drips a byte of a head that never ends; who is cut comes again. */
-static void crowd_turn(const struct sockaddr_in *to, struct pollfd *p, bool drip)
+/* What is dripped: a head, or a handshake's first record, that never ends. */
+static unsigned char dripped(bool tls, unsigned at)
+{
+	static const unsigned char hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+	return !tls ? 'G' : at < sizeof hello ? hello[at] : 'x';
+}
+
+/* Every other one drips; who is cut comes again. */
+static void crowd_turn(const struct sockaddr_in *to, struct pollfd *p, bool tls, bool drip)
 {
 	static int next; /* whose turn it is to come */
+	static unsigned at[CROWD];
 	(void)poll(p, CROWD, 0);
 	for (int i = 0; i < CROWD; i++) {
 		if (p[i].fd >= 0 && (p[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
 			(void)close(p[i].fd); /* nothing is ever said but the end */
 			p[i].fd = -1;
 		} else if (p[i].fd >= 0 && drip && i % 2 == 0) {
-			(void)!send(p[i].fd, "G", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+			unsigned char byte = dripped(tls, at[i]++);
+			(void)!send(p[i].fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		}
 	}
 	for (int n = 0, looked = 0; n < AGAIN && looked < CROWD; looked++) {
 		next = (next + 1) % CROWD;
 		if (p[next].fd < 0) {
 			p[next].fd = dial(to);
+			at[next] = 0;
 			n++;
 		}
 	}
 }
 
-static void crowd_main(int port, int said)
+static void crowd_main(int port, bool tls, int said)
 {
 	static struct pollfd p[CROWD];
 	struct sockaddr_in to = {.sin_family = AF_INET,
@@ -65,7 +75,7 @@ static void crowd_main(int port, int said)
 		p[i] = (struct pollfd){.fd = -1, .events = POLLIN};
 	}
 	for (int turn = 0;; turn++) {
-		crowd_turn(&to, p, turn % 4 == 3);
+		crowd_turn(&to, p, tls, turn % 4 == 3);
 		if (turn >= CROWD / AGAIN && write(said, "!", 1) != 1) {
 			exit(0);
 		}
@@ -79,7 +89,7 @@ struct crowd {
 	int turns;
 };
 
-static struct crowd crowd_new(const struct stage *s)
+static struct crowd crowd_new(const struct stage *s, bool tls)
 {
 	int ends[2];
 	struct crowd c = {0};
@@ -89,7 +99,7 @@ static struct crowd crowd_new(const struct stage *s)
 	c.pid = fork();
 	if (c.pid == 0) {
 		(void)close(ends[0]);
-		crowd_main(http_server_port(s->server), ends[1]);
+		crowd_main(http_server_port(s->server), tls, ends[1]);
 	}
 	(void)close(ends[1]);
 	c.said = ends[0];
@@ -125,47 +135,89 @@ static bool many_descriptors(int n)
 	return setrlimit(RLIMIT_NOFILE, &r) == 0;
 }
 
+#define GOOD "POST /good HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi"
+
+static int good_tls_call(struct stage *s)
+{
+	int64_t start = clock_mono_us();
+	struct tls_peer *t = tls_peer_new(s);
+	t->want = "/good";
+	bool got = pump(s->loop, until_greeted, t, WITHIN_MS) && t->greeted;
+	if (got) {
+		tls_says(t, GOOD);
+		got = pump(s->loop, until_tls_got, t, WITHIN_MS);
+	}
+	tls_peer_free(t);
+	return got ? (int)((clock_mono_us() - start) / 1000) : -1;
+}
+
 /* The time until a new caller has its answer, in ms; -1: none came. */
 static int good_call(struct stage *s)
 {
 	int64_t start = clock_mono_us();
 	struct peer *p = peer_new(s);
-	peer_says(p, "POST /good HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nhi");
+	peer_says(p, GOOD);
 	p->want = "/good";
 	bool got = pump(s->loop, until_got, p, WITHIN_MS);
 	peer_free(p);
 	return got ? (int)((clock_mono_us() - start) / 1000) : -1;
 }
 
+static void among_thousands(struct stage *s, bool tls)
+{
+	enum { CALLS = 20, LONG_ENOUGH_MS = 6000 };
+	struct crowd c = crowd_new(s, tls);
+	int worst = 0;
+	int late = 0;
+	int n = 0;
+	CHECK(pump(s->loop, until_crowded, &c, WITHIN_MS));
+	int64_t end_us = clock_mono_us() + LONG_ENOUGH_MS * INT64_C(1000);
+	while (n < CALLS && (n == 0 || clock_mono_us() < end_us)) {
+		int ms = tls ? good_tls_call(s) : good_call(s);
+		if (!CHECK(ms >= 0)) {
+			break;
+		}
+		n++;
+		worst = ms > worst ? ms : worst;
+		late += ms > AIM_MS;
+		(void)pump(s->loop, NULL, NULL, 50); /* the crowd goes on meanwhile */
+	}
+	printf("# figure: %scallbacks=%d peers=%d slowest_ms=%d above_%d_ms=%d\n",
+	       tls ? "tls " : "", n, CROWD, worst, AIM_MS, late);
+	CHECK(n > 0 && s->runs == n);
+	crowd_free(&c);
+}
+
+/* A pair for the listener; with who signed it, as the cases end with their process. */
+static struct crypto_tls *some_pair(void)
+{
+	struct authority root = authority_new();
+	struct pem_pair p = pair_new(&root, 2048, 30);
+	struct crypto_tls *t = tls_of(&p);
+	pair_free(&p);
+	authority_free(&root);
+	return t;
+}
+
 static void thousands(void)
 {
 	CASE ("guard 2: 2,000 idle or dripping connections, and a good callback is answered") {
-		enum { CALLS = 20, LONG_ENOUGH_MS = 6000 };
 		if (!CHECK(many_descriptors(CROWD + 200))) {
 			break;
 		}
 		struct stage *s = STAGE(.max_body = 100, .deadline_ms = 60000);
-		struct crowd c = crowd_new(s);
-		int worst = 0;
-		int late = 0;
-		int n = 0;
-		CHECK(pump(s->loop, until_crowded, &c, WITHIN_MS));
-		int64_t end_us = clock_mono_us() + LONG_ENOUGH_MS * INT64_C(1000);
-		while (n < CALLS && (n == 0 || clock_mono_us() < end_us)) {
-			int ms = good_call(s);
-			if (!CHECK(ms >= 0)) {
-				break;
-			}
-			n++;
-			worst = ms > worst ? ms : worst;
-			late += ms > AIM_MS;
-			(void)pump(s->loop, NULL, NULL, 50); /* the crowd goes on meanwhile */
-		}
-		printf("# figure: callbacks=%d peers=%d slowest_ms=%d above_%d_ms=%d\n", n, CROWD,
-		       worst, AIM_MS, late);
-		CHECK(n > 0 && s->runs == n);
-		crowd_free(&c);
+		among_thousands(s, false);
 		stage_free(s);
+	}
+	CASE ("guard 2: tls: 2,000 idle or dripping handshakes, and a good callback is answered") {
+		if (!CHECK(many_descriptors(CROWD + 200))) {
+			break;
+		}
+		struct crypto_tls *tls = some_pair();
+		struct stage *s = STAGE(.max_body = 100, .deadline_ms = 60000, .tls = tls);
+		among_thousands(s, true);
+		stage_free(s);
+		crypto_tls_free(tls);
 	}
 }
 
@@ -257,6 +309,42 @@ static void addresses(void)
 			peer_free(p[i]);
 		}
 		stage_free(s);
+	}
+}
+
+/* ---- the cap ---- */
+
+static void at_the_cap(void)
+{
+	CASE ("guard 2: tls: at the cap the oldest unfinished handshake goes") {
+		enum { CAP = 8, PEERS = 30 };
+		struct crypto_tls *tls = some_pair();
+		struct stage *s = STAGE(.max_body = 100, .max_connections = CAP, .tls = tls);
+		struct peer *p[PEERS];
+		struct tls_peer *held = tls_peer_new(s);
+		s->hold = true;
+		tls_says(held, "GET /held HTTP/1.1\r\n" HOST "\r\n");
+		CHECK(pump(s->loop, until_run, s, 5000));
+		s->hold = false;
+		for (int i = 0; i < PEERS; i++) {
+			p[i] = peer_new(s);
+			peer_send(p[i], "\x16\x03\x01\x02", i % 5);
+			turn(s->loop, 2);
+		}
+		CHECK(good_tls_call(s) >= 0);
+		CHECK(open_of(p, PEERS) <= CAP);
+		for (int i = 0; i < PEERS - CAP; i++) {
+			CHECK(p[i]->ended);
+		}
+		CHECK(!p[PEERS - 1]->ended);
+		answer(s->held[0], "here");
+		CHECK(tls_gets(held, "here"));
+		for (int i = 0; i < PEERS; i++) {
+			peer_free(p[i]);
+		}
+		tls_peer_free(held);
+		stage_free(s);
+		crypto_tls_free(tls);
 	}
 }
 
@@ -386,6 +474,34 @@ static void no_descriptors(void)
 		peer_free(p);
 		stage_free(s);
 	}
+	CASE ("guard 2: tls: handshakes that hold the last descriptors make way for a good one") {
+		enum { PEERS = 20 };
+		struct crypto_tls *tls = some_pair();
+		struct stage *s = STAGE(.max_body = 100, .tls = tls);
+		struct rlimit few = {.rlim_cur = 200, .rlim_max = 200};
+		static struct hoard h;
+		struct peer *idle[PEERS];
+		CHECK_INT(setrlimit(RLIMIT_NOFILE, &few), 0);
+		for (int i = 0; i < PEERS; i++) {
+			idle[i] = peer_new(s);
+			peer_send(idle[i], "\x16\x03\x01\x02", 4);
+		}
+		struct peer *p = peer_unconnected(s);
+		hoard_all(&h, p->fd);
+		peer_connects(p);
+		struct tls_peer *t = tls_peer_on(p, 0, false);
+		CHECK(tls_greets(t));
+		tls_says(t, "GET /good HTTP/1.1\r\n" HOST "\r\n");
+		CHECK(tls_gets(t, "/good"));
+		CHECK(open_of(idle, PEERS) < PEERS);
+		hoard_free(&h);
+		for (int i = 0; i < PEERS; i++) {
+			peer_free(idle[i]);
+		}
+		tls_peer_free(t);
+		stage_free(s);
+		crypto_tls_free(tls);
+	}
 	CASE ("guard 2: the cap leaves descriptors to the rest of the program") {
 		enum { FILES = 200, PEERS = 90, OTHERS = 20 };
 		struct rlimit few = {.rlim_cur = FILES, .rlim_max = FILES};
@@ -420,6 +536,7 @@ void check_http_crowd(void)
 {
 	thousands();
 	addresses();
+	at_the_cap();
 	slow_readers();
 	no_descriptors();
 }

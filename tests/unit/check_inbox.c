@@ -58,6 +58,8 @@ static void on_refused(void *ctx, bool unproved, const struct err *why)
 	snprintf(b->why, sizeof(b->why), "%s", why->text);
 }
 
+static const char *const *keep; /* for an inbox of hints */
+
 static void on_not_passed(void *ctx)
 {
 	((struct bench *)ctx)->not_passed++;
@@ -88,6 +90,7 @@ static void bench_open(struct bench *b, const char *path, bool with_verify)
 	struct inbox_config ic = {.path = PATH,
 				  .job_kind = "event",
 				  .verify = b->verify,
+				  .keep = keep,
 				  .stored = on_stored,
 				  .refused = on_refused,
 				  .pass_kind = pass_most > 0 ? "forward" : NULL,
@@ -683,6 +686,89 @@ static void check_trouble(void)
 	}
 }
 
+/* ---- hints ---- */
+
+/* What is kept of a body; to be freed. */
+static char *kept_of(struct bench *b, const char *body)
+{
+	struct client c;
+	struct job j = {0};
+	struct err e;
+	ask(&c, b, "POST " PATH, "", body);
+	CHECK(is_silent(&c));
+	CHECK(commit(b));
+	CHECK_INT(status_of(&c), 200);
+	hang_up(&c);
+	CHECK_INT(queue_take(b->queue, 60000, 1, &j, &e), 1);
+	CHECK(queue_done(b->queue, j.id, &e) && commit(b));
+	char *payload = xstrdup(j.payload);
+	job_clear(&j);
+	return payload;
+}
+
+static void check_hints(void)
+{
+	static const char *const members[] = {"Table", "Who", NULL};
+	keep = members;
+	CASE ("inbox_of_hints_keeps_the_named_members_and_nothing_else") {
+		static const char *const is[][2] = {
+			{"{\"Table\":\"order\",\"Who\":\"u1\",\"Name\":\"a customer\"}",
+			 "{\"Table\":\"order\",\"Who\":\"u1\"}"},
+			{"{\"Who\":\"u\\\"1\"}", "{\"Who\":\"u\\\"1\"}"},
+			{"{\"a\":{\"Table\":\"inner\"}}", "{}"},
+			{"{\"Table\":[\"order\"],\"Who\":{}}", "{}"},
+			{"{\"Table\":null}", "{}"},
+			{"not json", "{}"},
+			{"", "{}"},
+			{"{\"Table\":\"order\"", "{}"},
+		};
+		struct bench b;
+		bench_open(&b, ":memory:", false);
+		for (size_t i = 0; i < sizeof is / sizeof is[0]; i++) {
+			char *kept = kept_of(&b, is[i][0]);
+			CHECK_STR(kept, is[i][1]);
+			free(kept);
+		}
+		bench_close(&b);
+	}
+	CASE ("inbox_of_hints_leaves_out_what_is_long_and_survives_what_is_deep") {
+		struct bench b;
+		struct buf body = {0};
+		bench_open(&b, ":memory:", false);
+		buf_addf(&body, "{\"Table\":\"%0101d\",\"Who\":\"%0100d\"}", 0, 0);
+		char *kept = kept_of(&b, body.data);
+		CHECK(strstr(kept, "Table") == NULL && strstr(kept, "Who") != NULL);
+		free(kept);
+		body.len = 0;
+		for (int i = 0; i < 100000; i++) {
+			buf_addc(&body, '[');
+		}
+		kept = kept_of(&b, body.data);
+		CHECK_STR(kept, "{}");
+		free(kept);
+		buf_free(&body);
+		bench_close(&b);
+	}
+	CASE ("inbox_of_hints_many_of_one_kind_are_one_row") {
+		struct bench b;
+		bench_open(&b, ":memory:", false);
+		for (int i = 0; i < 20; i++) {
+			struct client c;
+			char body[100];
+			(void)snprintf(body, sizeof body, "{\"Table\":\"t%d\",\"Id\":%d}", i % 2,
+				       i);
+			ask(&c, &b, "POST " PATH, "", body);
+			CHECK(commit(&b));
+			CHECK_INT(status_of(&c), 200);
+			hang_up(&c);
+		}
+		CHECK_INT(rows(&b), 2);
+		CHECK_INT(state(&b).stored, 20);
+		bench_close(&b);
+	}
+	keep = NULL;
+}
+
 void check_inbox(void)
 {
 	check_way();
@@ -690,4 +776,5 @@ void check_inbox(void)
 	check_refusals();
 	check_uniform();
 	check_trouble();
+	check_hints();
 }

@@ -24,7 +24,8 @@ enum { CASE_SECONDS = 20 };
 /* clang-format off */
 #define CHECKS(X) \
 	X(err) X(buf) X(clock) X(world) X(crypto) \
-	X(loop) X(http_server) X(http_crowd) X(http_client) X(mail) X(bad_peer) X(frames) X(wire) X(terminal) X(child) X(watch) \
+	X(loop) X(http_server) X(http_crowd) X(http_tls) X(http_client) X(mail) X(bad_peer) X(frames) \
+	X(wire) X(terminal) X(child) X(watch) \
 	X(supervisor) X(sheet) \
 	X(db) X(round) X(trouble) X(damage) X(upgrade) X(backup) \
 	X(queue) X(queue_many) X(links) X(runs) X(filesets) X(erase) X(vault) X(docs) \
