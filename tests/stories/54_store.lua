@@ -249,8 +249,8 @@ next     cosell run. The services went on since that backup: if status says
 
 local function counted(text)
   return (text:gsub("aside%-[%dT.-]+", "aside-TIME"):gsub("[%d,]+ KiB", "N KiB")
-    :gsub("%d+ rows", "N rows"):gsub("%s%s%d+(  jobs)", "  N%1")
-    :gsub("%s%s%d+(  run records)", "  N%1"))
+    :gsub("%d+ rows", "N rows"):gsub(" +%d+(  jobs)", "      N%1")
+    :gsub(" +%d+(  run records)", "      N%1"))
 end
 
 -- A program that is run in a folder, as a person does.
