@@ -287,6 +287,22 @@ local function declined(turn)
   return agreement.keep(turn.link, { state = "canceled" }, turns.partner_now(turn))
 end
 
+-- A person disqualified it, and another accepted it there: neither is taken back, and it is told
+-- once.  A closed lead may refuse the line: then it stands in the history.
+local function disqualified_alone(turn, deal)
+  if deal.state == "active" and links.told(turn.link, "lead-disqualified") then
+    local line = say "lead-disqualified"
+    local ok, err = write(turn, {}, { line })
+    if not ok and err.kind ~= "remote" then
+      return nil, err
+    elseif not ok then
+      turns.note(turn, line)
+    end
+    turns.say(turn, "partner_center_to_dynamics", "updated", { lines = { line } })
+  end
+  return agreement.keep(turn.link, { state = "canceled" }, deal)
+end
+
 -- A person qualified it.  From a sub-stage that nobody knows no merge would know the way.
 local function qualified(turn, deal, opportunity)
   if not opportunity then
@@ -436,7 +452,7 @@ function M.reconcile(turn)
     elseif unanswered(deal) then
       return declined(turn)
     end
-    return agreement.keep(turn.link, { state = "canceled" }, deal)
+    return disqualified_alone(turn, deal)
   elseif suspended(turn) then
     return turns.suspend(turn)
   elseif deal.state == "active" then

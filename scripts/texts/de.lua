@@ -44,6 +44,8 @@ return {
   ["deleted"] = "Die Verkaufschance wurde im CRM gelöscht und wird nicht mehr synchronisiert",
   ["deleted-unsent"] = "Die Verkaufschance wurde im CRM gelöscht, bevor sie gesendet wurde",
   ["lead-deleted"] = "Der Lead wurde im CRM gelöscht und wird nicht mehr synchronisiert",
+  ["lead-disqualified"] = "In Partner Center angenommen, hier disqualifiziert: Sobald dieser " ..
+    "Lead reaktiviert ist, wird er zur Verkaufschance",
   ["lead-alone"] = "Der Lead wurde ohne Verkaufschance qualifiziert",
   ["gone"] = "Das Geschäft ist in Partner Center nicht mehr vorhanden",
   ["foreign"] = "Dieses Geschäft gehört zu einem anderen CRM und wird hier nicht synchronisiert",

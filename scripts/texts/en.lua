@@ -42,6 +42,8 @@ return {
   ["deleted"] = "the row was deleted in the CRM: left alone",
   ["deleted-unsent"] = "the row was deleted in the CRM before it was sent",
   ["lead-deleted"] = "the lead was deleted in the CRM: left alone",
+  ["lead-disqualified"] = "accepted in Partner Center, and disqualified here: reactivate this " ..
+    "lead, and it becomes an opportunity",
   ["lead-alone"] = "the lead was qualified without an opportunity",
   ["gone"] = "the deal is not at Partner Center any more",
   ["foreign"] = "this deal belongs to a row of another CRM: not synchronised here",

@@ -81,7 +81,16 @@ local function disqualified_meanwhile(t)
     s:rest()
     t.eq({ #kit.opportunities(s), rules.turns(s, "failed") - before, rules.stands(s, deal) },
       { 0, 0, "Active/Accepted" }, "opportunities, turns that failed, the referral")
-    t.eq(s:row("crm:lead", lead.leadid).statecode, 2, "the seller's decision stands")
+    local now = s:row("crm:lead", lead.leadid)
+    t.eq(now.statecode, 2, "the seller's decision stands")
+    t.eq(rules.count(now[rules.AUDIT], "accepted in Partner Center, and disqualified here"), 1)
+    s:act("edit", { id = deal, notes = "once more" })
+    s:rest()
+    t.eq(s:row("crm:lead", lead.leadid)[rules.AUDIT], now[rules.AUDIT], "it is told once")
+    s:act("edit", { table = "lead", id = lead.leadid, values = { statecode = 0, statuscode = 1 } })
+    s:rest()
+    t.eq(#kit.opportunities(s), 1, "reactivated, it becomes an opportunity")
+    kit.quiet(t, s)
   end, { refused = "a lead that is closed" })
 end
 
