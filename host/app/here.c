@@ -7,6 +7,7 @@
 #include "app/app.h"
 #include "app/control.h"
 #include "app/process.h"
+#include "script/api_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,7 @@ static bool open_scripts(struct here *h, struct err *e)
 	s->defaults = h->paths->defaults;
 	s->load = on_load;
 	s->ctx = h;
+	s->more = api_trial_open;
 	s->tasks = tasks_new(h->vm, h->db, s->world);
 	api_open(h->vm, s);
 	h->control = control_new(h->p.loop, h->db);

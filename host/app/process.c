@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "script/api_parts.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -188,5 +189,6 @@ struct generation_env process_env(struct process *p, const struct app_paths *pat
 						 .countries = paths->countries,
 						 .profile = dir,
 						 .shown = shown},
-				       .mapper_program = paths->mapper};
+				       .mapper_program = paths->mapper,
+				       .more = api_trial_open};
 }

@@ -13,7 +13,8 @@
 
 static int l_open(lua_State *L)
 {
-	api_keep_services(L, lua_touserdata(L, 1));
+	struct services *s = lua_touserdata(L, 1);
+	api_keep_services(L, s);
 	json_open(L);
 	lua_pushglobaltable(L);
 	lua_pushliteral(L, "host");
@@ -34,7 +35,8 @@ static int l_open(lua_State *L)
 	api_sheet_open(L);
 	api_sign_in_open(L);
 	api_watch_open(L);
-	api_trial_open(L);
+	if (s->more)
+		s->more(L);
 	lua_rawset(L, -3);
 	return 0;
 }

@@ -1,11 +1,15 @@
 /*
- * The parts of the table `host`: one registration a file, called by api_open alone, with the table
- * on the stack.
+ * The parts of the table `host`: one registration a file, called by api_open, with the table on the
+ * stack.
  */
 #ifndef SCRIPT_API_PARTS_H
 #define SCRIPT_API_PARTS_H
 
 #include <lua.h>
+
+/* host.trial and host.generations; a trial is made of generations, which open `host` themselves:
+ * so this one is handed down as services.more. */
+void api_trial_open(lua_State *L);
 
 void api_host_open(lua_State *L);
 void api_http_open(lua_State *L);
@@ -22,6 +26,5 @@ void api_sheet_open(lua_State *L);
 void api_sign_in_open(lua_State *L);
 void api_return_open(lua_State *L);
 void api_watch_open(lua_State *L);
-void api_trial_open(lua_State *L);
 
 #endif

@@ -311,6 +311,7 @@ static void make_vm(struct candidate *c)
 	}
 	g->services.loop = c->env.loop;
 	g->services.world = c->env.world;
+	g->services.more = c->env.more;
 	api_open(g->vm, &g->services);
 }
 

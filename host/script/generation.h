@@ -40,6 +40,7 @@ struct generation_env {
 	const struct world *world;
 	struct files_source files;  /* of `mapping`: what is expected, unless files.lent */
 	const char *mapper_program; /* absolute */
+	void (*more)(lua_State *L); /* as in struct services */
 	/* Hears of a folder that the profile names, before it is read; may be NULL. */
 	void (*folder)(void *ctx, const char *dir);
 	void *folder_ctx;

@@ -36,6 +36,8 @@ struct services {
 	bool local;       /* a command that runs here: files, children, loopback URLs, listeners */
 	const char *self; /* absolute path of this program */
 	const char *defaults; /* the folder of the shipped mappings, for such a command; or NULL */
+	void (*more)(lua_State *L); /* a further part of `host`, its table on the stack; may
+					      be NULL */
 	/* upward, handed down at start (may be NULL) */
 	void (*queued)(void *ctx); /* a job was put or revived */
 	void (*status)(void *ctx,
