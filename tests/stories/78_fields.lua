@@ -211,23 +211,21 @@ local function told(t)
 end
 
 -- The host cannot even learn what the CRM is like.
-local FIELDS = [[
-return { api = 1,
-  fields = {
-    { crm = "description2", referral = "details.customerAction" } } }
-]]
+local function no_column(text)
+  return (text:gsub("settings = {", 'columns = { identifier = "new_nope" }, settings = {'))
+end
 
 local function not_learned(t)
-  kit.with({ host = false, files = { ["details.lua"] = FIELDS } }, function(s)
+  kit.with({ host = false, edit = no_column, files = { ["details.lua"] = WRONG } }, function(s)
     s:host_start { profile = s.profile, state = s.state, env = { COSELL_LOG = "debug" } }
     s:host_ready()
     local problems = kit.wait("what the host found", function()
       local list = s:status().mapping
       return #list > 0 and list
     end)
-    t.eq((mapping_meta.line(problems[1]):gsub("^.*/", "")), "details.lua:3: fields.1.crm: " ..
-      "opportunity has no column `description2` in your CRM; did you mean `description`?")
-    t.eq(#problems, 1)
+    t.has(mapping_meta.line(problems[1]), "details.lua:3: opportunity.create.opportunityratingcode")
+    t.has(mapping_meta.line(problems[3]), "columns.identifier: opportunity has no column `new_nope`")
+    t.eq(#problems, 3)
   end)
 end
 
