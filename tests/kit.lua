@@ -345,7 +345,7 @@ end
 
 function M.wait(what, look, bound_ms)
   otherwise.lift()
-  return stage.wait_for(what, look, bound_ms)
+  return stage.wait_for(what, otherwise.patient(look), bound_ms)
 end
 
 return M

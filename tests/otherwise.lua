@@ -28,7 +28,10 @@ local PASSING = {
 local FAULTS = { ["429"] = { pass_ms = 2500 }, ["token-revoked"] = { anew = true },
   ["delta-expired"] = { looks = true } }
 
+local AGAIN_MS = 1000
+
 local open -- the stage on which something is on that is to be lifted
+local behind -- the stage whose readers lag behind
 
 -- ---- The rows ----
 
@@ -225,10 +228,25 @@ local function rest(s)
   until sees_all()
 end
 
+---What is waited for, where readers may lag behind: a look that met an old reading is given again,
+---as the next poll would, or whoever waits.
+---@param look fun(): any
+function M.patient(look)
+  local last = host.now_ms()
+  return function()
+    local found = look()
+    if behind and behind.host and not found and host.now_ms() - last >= AGAIN_MS then
+      last = host.now_ms()
+      pcall(behind.command, behind, "sync")
+    end
+    return found
+  end
+end
+
 -- Once, at the end: what has shown.
 local function ended(s)
   local o, folder = s.otherwise, host.file.getenv("COSELL_MATRIX_MET")
-  open, s.host_stop, s.close = nil, nil, nil
+  open, behind, s.host_stop, s.close = nil, nil, nil, nil
   local ok, met = pcall(s.say, s, "met")
   local lines = {}
   for _, row in ipairs(o.rows) do
@@ -277,6 +295,7 @@ function M.start(s, by_story)
     return
   end
   s.otherwise, s.rest, s.close = o, rest, ended
+  behind = lags(o) and s or nil
   for _, row in ipairs(o.rows) do
     if comes_later(row) then
       o.later[#o.later + 1] = row

@@ -81,6 +81,7 @@ end
 
 local function refused_at_reload(t)
   kit.with({}, function(s)
+    s:rest()
     local path = s.profile .. "/profile.lua"
     local profile = assert(host.file.read(path)):gsub(", settle = 0", "")
     for _, wrong in ipairs(WRONG) do

