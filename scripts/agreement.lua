@@ -217,11 +217,24 @@ local function members_agreed(field, crm, partner, crm_was, partner_was)
   return crm_base, partner_base
 end
 
--- What is held back of one side keeps that side's old base.
+-- What keeps a side's old base: what is held back of it; and what is held back of the other side
+-- where both changed, else nobody would see this side's change any more if that one is taken back.
+local function held_of(plan, side)
+  local names, both = with_groups(plan.stays[side]), {}
+  for _, c in ipairs(plan.conflicts) do
+    both[c.field] = true
+  end
+  both = with_groups(both)
+  for name in pairs(with_groups(plan.stays[side == "crm" and "partner" or "crm"])) do
+    names[name] = names[name] or both[name]
+  end
+  return names
+end
+
 local function keep_held(plan, crm, partner)
   local sets = {}
   for side, now in pairs { crm = crm, partner = partner } do
-    for name in pairs(with_groups(plan.stays[side])) do
+    for name in pairs(held_of(plan, side)) do
       if fields.at(name).kind == "set" then
         sets[name] = true
       else

@@ -51,7 +51,7 @@ end
 
 local function write_partner(turn, plan, lines)
   local tag = turn.read.ours.eTag
-  local ok, err = agreement.announce(turn.link, lines, plan.conflicts, tag)
+  local ok, err = agreement.announce(turn.link, lines, plan.new_conflicts, tag)
   if not ok then
     return nil, err
   end
@@ -90,7 +90,7 @@ local function write_crm(turn, plan, lines)
   local change = { to_crm = plan.to_crm, move = plan.crm_move, extra = plan.extra,
     carried = plan.carried, reason = plan.partner.reason }
   if next(plan.to_crm) then
-    agreement.writing(turn.link, plan.to_crm, turn.tag, plan.conflicts,
+    agreement.writing(turn.link, plan.to_crm, turn.tag, plan.new_conflicts,
       agreement.ours_alone(plan, turns.partner_now(turn)))
   end
   local crm, err = helper.update(turn, change, lines)
@@ -102,17 +102,17 @@ local function write_crm(turn, plan, lines)
   end
   -- Quotes hold the currency: the group is a conflict, the rest travels (situation 13).
   merge.keep(plan, "money", "crm")
-  lines[#lines + 1] = say("conflict-locked", { conflict = audit.conflicts(plan.conflicts) })
+  lines[#lines + 1] = say("conflict-locked", { conflict = audit.conflicts(plan.new_conflicts) })
   return helper.update(turn, change, lines)
 end
 
 local function record(turn, plan, lines)
-  agreement.list(turn.link, plan.conflicts)
+  agreement.list(turn.link, plan.new_conflicts)
   for _, line in ipairs(lines) do
     turns.note(turn, line)
   end
-  turns.say(turn, decide.flow(plan), #plan.conflicts > 0 and "conflict" or "updated",
-    { to_crm = plan.to_crm, to_partner = plan.to_partner, conflicts = plan.conflicts,
+  turns.say(turn, decide.flow(plan), #plan.new_conflicts > 0 and "conflict" or "updated",
+    { to_crm = plan.to_crm, to_partner = plan.to_partner, conflicts = plan.new_conflicts,
       lines = lines, read = plan.differed, decided = plan.decided })
 end
 

@@ -81,9 +81,11 @@ local function ask_mapping(plan, turn)
 end
 
 -- What is worth a write of its own is told once for the same values (rule 11); a read-only notice
--- waits for the next real write.
+-- waits for the next real write.  A conflict that stands, since its winner is held back, is on the
+-- list already.
 local function news(link, plan)
   local items = {}
+  plan.new_conflicts = {}
   for _, list in ipairs { plan.told, plan.held, plan.conflicts } do
     for _, item in ipairs(list) do
       if item.why ~= "read-only" then
@@ -95,7 +97,11 @@ local function news(link, plan)
     link.told = nil
     return false
   end
-  return links.told_each(link, items)
+  local any, old = links.told_each(link, items)
+  for _, c in ipairs(plan.conflicts) do
+    plan.new_conflicts[#plan.new_conflicts + 1] = not old[c] and c or nil
+  end
+  return any
 end
 
 -- Why the row was lost: the mapping's words, else those of who closed it, else its status reason.
@@ -247,7 +253,7 @@ function M.lines(turn, plan)
     plan.crm.reason))
   add("received", with_reason(audit.changes(plan.to_crm, plan.crm),
     plan.crm_move and plan.crm_move.action, plan.partner.reason))
-  add(nil, audit.conflicts(plan.conflicts))
+  add(nil, audit.conflicts(plan.new_conflicts))
   for _, item in ipairs(plan.news and plan.held or {}) do
     add(nil, say.item(item))
   end

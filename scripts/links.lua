@@ -180,19 +180,19 @@ function M.told(link, what)
   return true
 end
 
----The same of things that come and go one by one: whether one of them is news.  What went and comes
----again is.
+---The same of things that come and go one by one: whether one of them is news, and which of them
+---are not.  What went and comes again is news.
 ---@param items table[]
----@return boolean
+---@return boolean news, table<table, boolean> old  the items that were told
 function M.told_each(link, items)
-  local before, now, news = link.told and link.told.items or {}, {}, false
+  local before, now, news, old = link.told and link.told.items or {}, {}, false, {}
   for _, item in ipairs(items) do
     local hash = host.crypto.sha256(json.encode(item)):sub(1, 16)
-    now[hash] = true
+    now[hash], old[item] = true, before[hash]
     news = news or not before[hash]
   end
   link.told = { items = now }
-  return news
+  return news, old
 end
 
 ---@return string|nil  our own organisation at Partner Center, once it is known

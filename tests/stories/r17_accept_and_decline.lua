@@ -48,6 +48,33 @@ local function kept_until(t)
   end)
 end
 
+-- Both sides changed a text, and the CRM's is kept until the deal is accepted; then the seller
+-- takes it back: the portal's is a change as before.
+local function taken_back(t)
+  invited(function(s, deal, row)
+    local before = kit.opportunity(s).notes
+    s:set("lose_callbacks", true)
+    s:act("edit", { id = deal, notes = "of the portal" })
+    kit.describe(s, row, "of the CRM")
+    s:rest()
+    t.eq(#s:command_json("conflicts"), 1, "a conflict")
+    s:act("edit", { id = deal, closing_date = "2031-12-31T00:00:00Z" })
+    s:rest()
+    local o = kit.opportunity(s)
+    t.eq({ o.notes, rules.count(o.audit, "of the portal"), #s:command_json("conflicts") },
+      { "of the CRM", 1, 1 }, "told once: " .. o.audit)
+    rules.edit(s, row, { description = before or json.null })
+    s:rest()
+    t.eq({ kit.opportunity(s).notes, rules.referral(s, deal).details.notes },
+      { "of the portal", "of the portal" })
+    s:act("accept", { id = deal })
+    s:rest()
+    t.eq({ kit.opportunity(s).notes, rules.stands(s, deal) },
+      { "of the portal", "Active/Accepted" })
+    kit.quiet(t, s)
+  end)
+end
+
 local function unknown(t)
   kit.started(function(s, deal, row)
     s:act("set-state", { id = deal, substatus = "Paused" })
@@ -75,6 +102,9 @@ return function(t)
   t.case("rule 17: declined in the portal cancels the row", function() declined_there(t) end)
   t.case("rule 17: an edit while New accepts nothing and goes with the acceptance", function()
     kept_until(t)
+  end)
+  t.case("rule 17: a conflict while New whose winner is taken back leaves the other's", function()
+    taken_back(t)
   end)
   t.case("rule 17: an unknown substatus passes through and changes no state", function()
     unknown(t)
