@@ -217,6 +217,31 @@ local function members_agreed(field, crm, partner, crm_was, partner_was)
   return crm_base, partner_base
 end
 
+local function digest(conflict)
+  return host.crypto.sha256(json.encode(conflict)):sub(1, 16)
+end
+
+---The conflicts that are not on the list yet: one whose winner is held back stands from turn to
+---turn.
+---@param plan Plan
+---@return table[]
+function M.new_conflicts(link, plan)
+  local out = {}
+  for _, c in ipairs(plan.conflicts) do
+    out[#out + 1] = not (link.stood and link.stood[digest(c)]) and c or nil
+  end
+  return out
+end
+
+-- Those of a turn that has ended well, and so has listed them.
+local function standing(plan)
+  local held, out = { with_groups(plan.stays.crm), with_groups(plan.stays.partner) }, {}
+  for _, c in ipairs(plan.conflicts) do
+    out[digest(c)] = held[1][c.field] or held[2][c.field] or nil
+  end
+  return next(out) and out
+end
+
 -- What keeps a side's old base: what is held back of it; and what is held back of the other side
 -- where both changed, else nobody would see this side's change any more if that one is taken back.
 local function held_of(plan, side)
@@ -261,6 +286,7 @@ function M.settle(link, plan, crm, partner, written)
       crm[item.field] = plan.crm_base[item.field]
     end
   end
+  link.stood = standing(plan)
   link.mapped, link.waits = erased.hide(link, plan.mapped), plan.waits
   link.writing, link.restore = nil, nil
   return M.keep(link, crm, partner)

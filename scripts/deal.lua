@@ -294,6 +294,7 @@ end
 -- The row is made: the bases, then its id at Partner Center.
 local function keep_made(turn, made, deal)
   local link = turn.link
+  local tag = link.ours.tag
   link.ours.tag = nil -- until the CRM id is there, a retry looks at both sides
   local base, there = made.deal, deal
   if made.of then
@@ -311,6 +312,7 @@ local function keep_made(turn, made, deal)
     return nil, closed_meanwhile(turn, err)
   end
   link.restore = nil -- the old row's id is not named any more
+  link.ours.tag = tag -- what our write has replaced: a list may still show it
   turns.note_copies(turn)
   turns.say(turn, "partner_center_to_dynamics", "created",
     { row = link.crm.id, account = made.account_was, lines = made.lines })

@@ -81,11 +81,9 @@ local function ask_mapping(plan, turn)
 end
 
 -- What is worth a write of its own is told once for the same values (rule 11); a read-only notice
--- waits for the next real write.  A conflict that stands, since its winner is held back, is on the
--- list already.
+-- waits for the next real write.
 local function news(link, plan)
   local items = {}
-  plan.new_conflicts = {}
   for _, list in ipairs { plan.told, plan.held, plan.conflicts } do
     for _, item in ipairs(list) do
       if item.why ~= "read-only" then
@@ -97,11 +95,7 @@ local function news(link, plan)
     link.told = nil
     return false
   end
-  local any, old = links.told_each(link, items)
-  for _, c in ipairs(plan.conflicts) do
-    plan.new_conflicts[#plan.new_conflicts + 1] = not old[c] and c or nil
-  end
-  return any
+  return links.told_each(link, items)
 end
 
 -- Why the row was lost: the mapping's words, else those of who closed it, else its status reason.
@@ -198,6 +192,7 @@ function M.plan(turn)
   end
   plan.heard = microsoft_updates.heard(partner, partner_base, crm, turn.read.theirs)
   plan.clock = clocks.say(link, plan.heard)
+  plan.new_conflicts = agreement.new_conflicts(link, plan)
   plan.told_before = link.told
   plan.news = news(link, plan)
   local ok, err = learn_reason(plan, turn)

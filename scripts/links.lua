@@ -26,6 +26,7 @@ end
 ---@field intent table|nil   what we are about to create (rules 8, 9)
 ---@field told {hash: string}|nil   what the seller was last told
 ---@field polled table<string, string>|nil   referral -> tag that the poll has woken it for
+---@field stood table<string, true>|nil digests of conflicts whose winner is held back
 ---@field pending {lines: string[], conflicts: table[], tag: string|nil, earlier: table|nil}|nil
 ---  announced, see agreement.lua
 ---@field mapped table<string, string>|nil  the mapping's last answers for `update`
@@ -180,19 +181,19 @@ function M.told(link, what)
   return true
 end
 
----The same of things that come and go one by one: whether one of them is news, and which of them
----are not.  What went and comes again is news.
+---The same of things that come and go one by one: whether one of them is news.  What went and comes
+---again is.
 ---@param items table[]
----@return boolean news, table<table, boolean> old  the items that were told
+---@return boolean
 function M.told_each(link, items)
-  local before, now, news, old = link.told and link.told.items or {}, {}, false, {}
+  local before, now, news = link.told and link.told.items or {}, {}, false
   for _, item in ipairs(items) do
     local hash = host.crypto.sha256(json.encode(item)):sub(1, 16)
-    now[hash], old[item] = true, before[hash]
+    now[hash] = true
     news = news or not before[hash]
   end
   link.told = { items = now }
-  return news, old
+  return news
 end
 
 ---@return string|nil  our own organisation at Partner Center, once it is known

@@ -35,9 +35,8 @@ return function(t)
     local link = {}
     local price = { field = "solutions", crm = "8.00", partner = "7.25" }
     local play = { field = "solution_play", crm = "Data Security" }
-    t.eq({ (links.told_each(link, { price })), (links.told_each(link, { price })) },
-      { true, false })
-    t.eq({ (links.told_each(link, { price, play })), (links.told_each(link, { play, price })) },
+    t.eq({ links.told_each(link, { price }), links.told_each(link, { price }) }, { true, false })
+    t.eq({ links.told_each(link, { price, play }), links.told_each(link, { play, price }) },
       { true, false })
     t.eq(links.told_each(link, { price }), false, "one of them went")
     t.eq(links.told_each(link, { price, play }), true, "it came again")
