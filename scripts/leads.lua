@@ -173,26 +173,44 @@ local function bare_name(value, known)
   return canonical.given(canonical.strip_marks(canonical.given(value) or "", known.marks))
 end
 
--- values: what the row was given, if this run made it: a text may have been cut
-local function keep(turn, id, deal, values)
+-- Name and notes of a lead, canonical.
+local function texts_of(row, known)
+  return { name = bare_name(row.subject, known), notes = canonical.text(row.description) }
+end
+
+-- texts: what the row was given: one may have been cut, or be the mapping's
+local function keep(turn, id, deal, texts)
   local link = turn.link
   link.crm, link.intent = { table = TABLE, id = id }, nil
   if not unanswered(deal) then
     links.wake(link.id, "created")
   end
   host.store.mark_set(MARK, "1")
-  local crm = { state = "hold", name = deal.name, notes = deal.notes }
-  if values then
-    crm.name = bare_name(values.subject, turn.known)
-    crm.notes = canonical.text(values.description)
-  end
-  return agreement.keep(link, crm, deal)
+  return agreement.keep(link, { state = "hold", name = texts.name, notes = texts.notes }, deal)
+end
+
+-- Of what a row is given, so much as tells later whether it still stands there.
+local function digests(texts)
+  return { name = host.crypto.sha256(texts.name or ""),
+    notes = host.crypto.sha256(texts.notes or "") }
 end
 
 -- One that an earlier run made, of what it knew then: either side may have been edited since.
 local function keep_earlier(turn, id, deal)
-  local intent = turn.link.intent and turn.link.intent.crm
-  local ok, err = keep(turn, id, erased.reveal(turn.link, intent and intent.deal, deal) or deal)
+  local intent = turn.link.intent and turn.link.intent.crm or {}
+  local row, err = dynamics.get(TABLE, id, { "subject", "description" })
+  if not row and err.kind ~= "absent" then
+    return nil, err
+  end
+  local was = erased.reveal(turn.link, intent.deal, deal) or deal
+  local is, texts = texts_of(row or {}, turn.known), { name = was.name, notes = was.notes }
+  for name, digest in pairs(digests(is)) do
+    if (intent.given or {})[name] == digest then
+      texts[name] = is[name]
+    end
+  end
+  local ok
+  ok, err = keep(turn, id, was, texts)
   links.wake(turn.link.id, "created")
   return ok, err
 end
@@ -226,6 +244,7 @@ function M.arrive(turn, deal)
   bookkeeping(values, deal, lines, known, meta)
   link.intent = link.intent or { crm = { row = host.uuid(), lead = true } }
   link.intent.crm.deal = canonical.base(deal) -- an earlier try made nothing
+  link.intent.crm.given = digests(texts_of(values, known))
   local ok
   ok, err = links.keep(link)
   if ok then
@@ -244,7 +263,7 @@ function M.arrive(turn, deal)
   end
   turns.say(turn, "partner_center_to_dynamics", "created",
     { row = link.intent.crm.row, lead = true, lines = lines })
-  return keep(turn, link.intent.crm.row, deal, values)
+  return keep(turn, link.intent.crm.row, deal, texts_of(values, known))
 end
 
 -- ---- Both sides ----
@@ -331,18 +350,12 @@ end
 
 local FOLLOW = { name = "subject", notes = "description" }
 
--- Name and notes of the lead, canonical.
-local function texts_of(turn)
-  return { name = bare_name(turn.row.subject, turn.known),
-    notes = canonical.text(turn.row.description) }
-end
-
 -- Name and notes as columns where Partner Center changed them; what the seller changed on the lead
 -- stays, and is sent with the decision.  Both bases move with what is taken.
 -- -> columns, and the same by field
 local function followed(turn, deal, crm_base, base, lines)
   local values, taken, known = {}, {}, turn.known
-  local is = texts_of(turn)
+  local is = texts_of(turn.row, turn.known)
   agreement.written(turn.link, turn.tag, is, crm_base, base)
   local max = { name = turn.meta.columns.subject.max or 300,
     notes = turn.meta.columns.description.max or 2000 }
@@ -369,7 +382,7 @@ end
 -- What Partner Center and the mapping have new for the lead.
 local function refresh(turn, deal)
   local link, lines = turn.link, {}
-  local crm_base, base = agreement.bases(link, deal, texts_of(turn))
+  local crm_base, base = agreement.bases(link, deal, texts_of(turn.row, turn.known))
   local values, taken = followed(turn, deal, crm_base, base, lines)
   local extra, mapped, err = details.updates("lead", link, deal, turn.row, turn.known, lines)
   if not extra then

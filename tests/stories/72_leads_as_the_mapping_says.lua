@@ -208,9 +208,13 @@ end
 
 -- ---- Long texts ----
 
-local function long_notes(t)
+local function long_notes(t, answer_lost)
   kit.with({}, function(s)
     local long = ("語"):rep(2400)
+    if answer_lost then
+      s:set("lose_callbacks", true) -- the notes are there before it hears of the deal
+      s:fault("crm", { method = "POST", path = "batch", drop = "after", count = 1 })
+    end
     local deal = rules.marketplace(s)
     s:act("edit", { id = deal, notes = long })
     s:rest()
@@ -260,4 +264,5 @@ return function(t)
   end)
   t.case("an accepted lead's unknown sub-stage changes no state", function() accepted_stage(t) end)
   t.case("a lead's long notes are cut, told, and come back to no one", function() long_notes(t) end)
+  t.case("a lead's long notes, the answer to its making lost", function() long_notes(t, true) end)
 end
