@@ -102,6 +102,7 @@ local function write_crm(turn, plan, lines)
   end
   -- Quotes hold the currency: the group is a conflict, the rest travels (situation 13).
   merge.keep(plan, "money", "crm")
+  plan.new_conflicts = agreement.new_conflicts(turn.link, plan)
   lines[#lines + 1] = say("conflict-locked", { conflict = audit.conflicts(plan.new_conflicts) })
   return helper.update(turn, change, lines)
 end
