@@ -6,6 +6,8 @@
  */
 #include "base/crypto.h"
 
+#include "base/crypto_pem.h"
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -34,29 +36,6 @@ struct crypto_cert {
 	X509 *x;
 	EVP_PKEY_CTX *ready[ALGS]; /* made for the first signature, good for all that follow */
 };
-
-/* The library's reason behind our words; empties its queue. */
-static bool fail(struct err *e, enum err_kind kind, const char *what)
-{
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-	ERR_clear_error();
-	return err_set(e, kind, "%s%s%s", what, reason ? ": " : "", reason ? reason : "");
-}
-
-/* Without this the library would ask the terminal. */
-static int no_passphrase(char *to, int size, int writing, void *arg)
-{
-	(void)to, (void)size, (void)writing, (void)arg;
-	return -1;
-}
-
-static BIO *text_bio(const char *text)
-{
-	BIO *b = BIO_new_mem_buf(text, -1);
-	if (!b)
-		abort();
-	return b;
-}
 
 static EVP_PKEY *read_key(const char *pem)
 {

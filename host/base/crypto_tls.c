@@ -9,6 +9,7 @@
 #include "base/crypto_tls.h"
 
 #include "base/buf.h"
+#include "base/crypto_pem.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -39,29 +40,6 @@ struct pair {
 	EVP_PKEY *key;
 };
 
-/* The library's reason behind our words; empties its queue. */
-static bool fail(struct err *e, const char *what)
-{
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-	ERR_clear_error();
-	return err_set(e, ERR_CONFIG, "%s%s%s", what, reason ? ": " : "", reason ? reason : "");
-}
-
-/* Without this the library would ask the terminal. */
-static int no_passphrase(char *to, int size, int writing, void *arg)
-{
-	(void)to, (void)size, (void)writing, (void)arg;
-	return -1;
-}
-
-static BIO *text_bio(const char *text)
-{
-	BIO *b = BIO_new_mem_buf(text, -1);
-	if (!b)
-		abort();
-	return b;
-}
-
 static void pair_clear(struct pair *p)
 {
 	X509_free(p->cert);
@@ -87,8 +65,9 @@ static bool read_certs(struct pair *p, const char *pem, struct err *e)
 		ERR_clear_error();
 		return true;
 	}
-	return fail(e, p->cert ? "a certificate behind the first one cannot be read"
-			       : "the certificate cannot be read (PEM is wanted)");
+	return fail(e, ERR_CONFIG,
+		    p->cert ? "a certificate behind the first one cannot be read"
+			    : "the certificate cannot be read (PEM is wanted)");
 }
 
 static bool read_pair(struct pair *p, const char *pem_cert, const char *pem_key, struct err *e)
@@ -99,10 +78,10 @@ static bool read_pair(struct pair *p, const char *pem_cert, const char *pem_key,
 	p->key = PEM_read_bio_PrivateKey(b, NULL, no_passphrase, NULL);
 	BIO_free(b);
 	if (!p->key)
-		return fail(e,
+		return fail(e, ERR_CONFIG,
 			    "the private key cannot be read (PEM without a passphrase is wanted)");
 	return X509_check_private_key(p->cert, p->key) == 1 ||
-	       fail(e, "the private key does not belong to the certificate");
+	       fail(e, ERR_CONFIG, "the private key does not belong to the certificate");
 }
 
 /* ---- the issuers ---- */
@@ -182,12 +161,13 @@ static bool set_up(SSL_CTX *c, const struct pair *p, struct err *e)
 	if (SSL_CTX_set_num_tickets(c, 0) != 1 ||
 	    SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(c, CIPHERS) != 1)
-		return fail(e, "TLS cannot be set up");
+		return fail(e, ERR_CONFIG, "TLS cannot be set up");
 	if (SSL_CTX_use_certificate(c, p->cert) != 1 || SSL_CTX_use_PrivateKey(c, p->key) != 1)
-		return fail(e, "the certificate cannot be used");
+		return fail(e, ERR_CONFIG, "the certificate cannot be used");
 	for (int i = 0; i < sk_X509_num(p->behind); i++)
 		if (SSL_CTX_add1_chain_cert(c, sk_X509_value(p->behind, i)) != 1)
-			return fail(e, "a certificate behind the first one cannot be used");
+			return fail(e, ERR_CONFIG,
+				    "a certificate behind the first one cannot be used");
 	return true;
 }
 
