@@ -474,6 +474,10 @@ function host.queue.list(which) end
 ---@return integer? count, err? err
 function host.queue.retry(id) end
 
+---What waits since a service did not answer is due now.
+---@return true? ok, err? err
+function host.queue.hurry() end
+
 ---Jobs by state: waiting (of these due), running, dead; and oldest_due_ms.
 ---@return table<string, integer>? stats, err? err
 function host.queue.stats() end

@@ -409,6 +409,18 @@ static int l_queue_retry(lua_State *L)
 	return 1;
 }
 
+/* host.queue.hurry() -> true */
+static int l_queue_hurry(lua_State *L)
+{
+	struct services *s = need_queue(L);
+	struct err e;
+	if (!queue_hurry(s->queue, ERR_NET, &e))
+		return vm_fail(L, &e);
+	tell_queued(s);
+	lua_pushboolean(L, true);
+	return 1;
+}
+
 /* host.queue.stats() -> {waiting=, due=, running=, dead=, oldest_due_ms=} */
 static int l_queue_stats(lua_State *L)
 {
@@ -452,8 +464,8 @@ static const luaL_Reg store[] = {
 };
 
 static const luaL_Reg queue[] = {
-	{"put", l_queue_put},     {"list", l_queue_list}, {"retry", l_queue_retry},
-	{"stats", l_queue_stats}, {NULL, NULL},
+	{"put", l_queue_put},     {"list", l_queue_list},   {"retry", l_queue_retry},
+	{"hurry", l_queue_hurry}, {"stats", l_queue_stats}, {NULL, NULL},
 };
 
 void api_store_open(lua_State *L)

@@ -1,6 +1,7 @@
--- cosell sync: reads now what changed on both sides, instead of at the next tick; with --all it
--- compares every deal of both sides, page by page, and says what differs; with --apply it also sets
--- that right, and so ends a pause; with --join as well it joins deals that look the same.
+-- cosell sync: reads now what changed on both sides, instead of at the next tick, and tries at once
+-- what waits since a service did not answer; with --all it compares every deal of both sides, page
+-- by page, and says what differs; with --apply it also sets that right, and so ends a pause; with
+-- --join as well it joins deals that look the same.
 local bar = require "bar"
 local brakes = require "brakes"
 local fields = require "fields"
@@ -19,6 +20,7 @@ local SHOWN, MOST = 20, 1000 -- findings named, as text and as JSON
 
 local function look(cmd)
   local main = require "main"
+  host.queue.hurry() -- whoever says it knows that the service is there again
   for _, kind in ipairs(TICKS) do
     if main.ticks[kind] then
       host.queue.put { kind = kind, key = "tick:" .. kind, payload = {} }

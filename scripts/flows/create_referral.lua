@@ -152,12 +152,13 @@ local function note_ours(link, ours)
 end
 
 -- Ours: looked for if unsure, else made.  The intent holds the row as it is sent, so that an edit
--- which comes in between is seen.  -> referral | nil, err | nil, nil, wait_ms; for one that was
--- there already "ours", made by an earlier run, or "found", made by nobody this state knows
-local function make_ours(link, deal, crm, known)
+-- which comes in between is seen, and what is to be told of its team.
+-- -> referral | nil, err | nil, nil, wait_ms; for one that was there already "ours", made by an
+-- earlier run, or "found", made by nobody this state knows
+local function make_ours(link, deal, crm, known, said_of_team)
   local unsure = link.intent and link.intent.partner
   local intent = unsure or { step = "ours", at = host.now_ms(), crm = canonical.base(crm),
-    sent = canonical.base(deal) }
+    sent = canonical.base(deal), said_of_team = said_of_team }
   if unsure or state_is_new() then
     local found, err = look(intent, deal.crm_id)
     if found or err then
@@ -213,7 +214,8 @@ end
 function M.make_theirs(link, deal, known)
   local before = link.intent and link.intent.partner
   link.intent = { partner = { step = "theirs", at = host.now_ms(), crm = before and before.crm,
-    sent = before and before.sent, upgrade = not before or before.upgrade } }
+    sent = before and before.sent, said_of_team = before and before.said_of_team,
+    upgrade = not before or before.upgrade } }
   local ok, err = links.keep(link)
   if not ok then
     return nil, err
@@ -238,12 +240,13 @@ local function base_of(sent, crm)
 end
 
 -- Both referrals are there: identifier, link, audit and ✔ go to the row, then the bases are kept.
--- sent: what an earlier run sent, if the referrals were read since
+-- sent_deal: what an earlier run sent, if the referrals were read since
 local function finish(turn, ours, theirs, sent_deal)
   local link, known = turn.link, turn.known
   local partner = canonical.from_partner(ours, theirs, known)
+  local said_of_team = link.intent and link.intent.partner.said_of_team
   local lines = { theirs and say("sent-cosell", { link = partner.link }) or
-    say("sent", { what = partner.link }), turn.said_of_team or nil }
+    say("sent", { what = partner.link }), said_of_team or nil }
   local to_crm = { id = partner.id, link = partner.link }
   if partner.visible and turn.row[known.columns.visible] ~= true then
     to_crm.visible = true
@@ -317,10 +320,10 @@ local function keep_and_look(link)
 end
 
 -- Ours, then Microsoft's where help is asked.
-local function send(turn, deal, crm)
+local function send(turn, deal, crm, said_of_team)
   local link = turn.link
   local ok
-  local ours, err, wait, there = make_ours(link, deal, crm, turn.known)
+  local ours, err, wait, there = make_ours(link, deal, crm, turn.known, said_of_team)
   if wait then
     return wait
   elseif not ours then
@@ -368,9 +371,8 @@ function M.run(turn)
     link.crm.tag = turn.tag
     return links.keep(link)
   end
-  local err
-  turn.said_of_team, err = team.complete(row, deal)
-  if turn.said_of_team == nil then
+  local said_of_team, err = team.complete(row, deal)
+  if said_of_team == nil then
     return nil, err
   end
   local problems = M.problems(deal)
@@ -400,7 +402,7 @@ function M.run(turn)
   if not answer then
     return nil, err
   end
-  return send(turn, answer.v, canonical.from_crm(row, known))
+  return send(turn, answer.v, canonical.from_crm(row, known), said_of_team)
 end
 
 ---Goes on where an earlier run left an engagement that has, or may have, only our referral: a

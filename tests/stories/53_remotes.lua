@@ -2,7 +2,7 @@
 -- the clock jumps: each deal arrives once, and nobody is asked in a storm.
 local kit = require "commands.kit"
 
-local HOUR_MS, DAY_MS = 3600000, 24 * 3600000
+local MINUTE_MS, HOUR_MS, DAY_MS = 60000, 3600000, 24 * 3600000
 local YEARS_MS = 3652 * DAY_MS
 
 -- What a fault meets; the certificate for callbacks comes from the same address: it is let through.
@@ -12,6 +12,12 @@ local REMOTES = { partner = "partner_center", crm = "crm" }
 local function fault(s, service, rules)
   rules.path = PATHS[service]
   s:fault(service, rules)
+end
+
+local function row(s, i)
+  s:act("create-opportunity", { name = "Row " .. i, value = 5, currency = "USD",
+    closing_date = "2051-05-31", account = "Clock KK", contact = "Ida Uhr",
+    solutions = "SOL-10001-ABC", sync = true })
 end
 
 -- Every deal has one row, which it names, and nothing is given up.
@@ -111,9 +117,7 @@ local function after_jump(t, s, i, ms)
   local requests, tokens = s:say("pending").requests, #s:rows("token")
   kit.pass(s, ms)
   s:act("portal-create", { name = "Deal " .. i })
-  s:act("create-opportunity", { name = "Row " .. i, value = 5, currency = "USD",
-    closing_date = "2051-05-31", account = "Clock KK", contact = "Ida Uhr",
-    solutions = "SOL-10001-ABC", sync = true })
+  row(s, i)
   s:rest()
   t.eq(#kit.opportunities(s), 2 * i, "opportunities after " .. words(ms))
   t.eq(#kit.referrals(s), 2 * i, "referrals after " .. words(ms))
@@ -155,6 +159,30 @@ local function waits_end(t)
   end)
 end
 
+-- A person who knows that the service is there again does not wait for the next try.
+local function tried_at_once(t)
+  kit.with({}, function(s)
+    s:rest()
+    fault(s, "partner", { status = 503, count = 1000 })
+    for i = 1, 3 do
+      row(s, i)
+    end
+    s:command("sync")
+    local left = 1000
+    for i = 1, 9 do -- until the next try is up to five minutes away
+      kit.pass(s, 5 * MINUTE_MS)
+      kit.wait("try " .. i, function()
+        return s:say("fault")[1].count <= left - 3 and s:status().queue.running == 0
+      end)
+      left = s:say("fault")[1].count
+    end
+    s:fault("clear")
+    s:command("sync")
+    kit.wait("the deals", function() return #kit.referrals(s) == 3 end, 10000)
+    all_is_well(t, s, 3)
+  end)
+end
+
 return function(t)
   for _, service in ipairs { "partner", "crm" } do
     t.case(("guard 5: HTML, empty, cut, deep answers and redirects of %s: each deal arrives once")
@@ -166,4 +194,6 @@ return function(t)
     function() clock_jumps(t) end)
   t.case("guard 5: what waits does not wait longer when the clock is put back",
     function() waits_end(t) end)
+  t.case("what waits for a service that was away is tried at once when a person says sync",
+    function() tried_at_once(t) end)
 end
