@@ -17,13 +17,15 @@
 
 #define NEAR 3 /* letters that may differ in a suggestion */
 
-static bool list_commands(const struct app_paths *p, struct commands *out, struct err *e)
+/* All of them, or the one of that name if there is one. */
+static bool list_commands(const struct app_paths *p, const char *name, struct commands *out,
+			  struct err *e)
 {
 	const struct files_source in = {.scripts = p->scripts, .commands = p->commands};
 	struct files files;
 	if (!files_read(&files, &in, e))
 		return false;
-	commands_list(&files, out);
+	commands_list(&files, name, out);
 	files_clear(&files);
 	return true;
 }
@@ -71,15 +73,19 @@ static size_t distance(const char *a, const char *b)
 	return row[nb];
 }
 
-static int unknown(const struct commands *l, const char *name)
+static int unknown(const struct app_paths *p, const char *name)
 {
 	const char *near = "run";
 	size_t best = distance(name, near);
-	for (size_t i = 0; i < l->n; i++) {
-		size_t d = distance(name, l->at[i].name);
+	struct commands l;
+	struct err e;
+	if (!list_commands(p, NULL, &l, &e))
+		l = (struct commands){0};
+	for (size_t i = 0; i < l.n; i++) {
+		size_t d = distance(name, l.at[i].name);
 		if (d < best) {
 			best = d;
-			near = l->at[i].name;
+			near = l.at[i].name;
 		}
 	}
 	fprintf(stderr, "cosell: there is no command '%s'", name);
@@ -87,6 +93,7 @@ static int unknown(const struct commands *l, const char *name)
 		fprintf(stderr, "; did you mean '%s'?\n", near);
 	else
 		fprintf(stderr, "; cosell --help lists them\n");
+	commands_clear(&l);
 	return 2;
 }
 
@@ -210,19 +217,18 @@ static int print_usage(const struct commands_one *c)
 	return 0;
 }
 
-static int run_listed(const struct app_paths *p, const struct commands *l, const struct words *w)
+/* listed: the command of that name, or none */
+static int run_listed(const struct app_paths *p, const struct commands *listed,
+		      const struct words *w)
 {
-	const struct commands_one *c = NULL;
-	for (size_t i = 0; i < l->n && !c; i++)
-		if (strcmp(l->at[i].name, w->command) == 0)
-			c = &l->at[i];
+	const struct commands_one *c = listed->n > 0 ? &listed->at[0] : NULL;
 #ifdef COSELL_TEST
 	static const struct commands_one clock = {.name = (char *)"clock"};
 	if (strcmp(w->command, clock.name) == 0)
 		c = &clock; /* io/wire answers it, in the host that runs */
 #endif
 	if (!c)
-		return unknown(l, w->command);
+		return unknown(p, w->command);
 	if (w->help)
 		return print_usage(c);
 	const char *profile = find_profile(w);
@@ -250,14 +256,15 @@ static int dispatch(const struct app_paths *p, const struct words *w)
 {
 	struct commands l;
 	struct err e;
-	if (w->command && strcmp(w->command, "run") == 0 && !w->help)
+	const char *listed = w->command && strcmp(w->command, "run") != 0 ? w->command : NULL;
+	if (w->command && !listed && !w->help)
 		return run(p, w);
-	if (!list_commands(p, &l, &e)) {
+	if (!list_commands(p, listed, &l, &e)) {
 		fprintf(stderr, "cosell: %s\n", e.text);
 		return 1;
 	}
 	int status = 0;
-	if (w->command && strcmp(w->command, "run") != 0)
+	if (listed)
 		status = run_listed(p, &l, w);
 	else if (w->help)
 		print_help(&l);

@@ -80,7 +80,7 @@ static bool is_command(const char *module)
 }
 
 /* A script may look at `host` when it loads, but nothing is behind it here. */
-void commands_list(const struct files *f, struct commands *out)
+void commands_list(const struct files *f, const char *only, struct commands *out)
 {
 	const struct vm_config vc = {.requires = true, .strict = true};
 	struct services nothing = {0};
@@ -93,9 +93,10 @@ void commands_list(const struct files *f, struct commands *out)
 	*out = (struct commands){.at = xcalloc(f->nscripts + 1, sizeof(*out->at))};
 	for (size_t i = 0; i < f->nscripts; i++) {
 		struct commands_one c = {0};
-		if (!is_command(f->scripts[i].name))
+		const char *module = f->scripts[i].name;
+		if (!is_command(module) || (only && strcmp(module + strlen(FOLDER), only) != 0))
 			continue;
-		if (read_one(v, f->scripts[i].name, &c))
+		if (read_one(v, module, &c))
 			out->at[out->n++] = c;
 		else
 			clear_one(&c);

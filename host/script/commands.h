@@ -20,9 +20,9 @@ struct commands {
 	size_t n;
 };
 
-/* Those of the set, by name.  A module without `run` is a helper and left out; one that cannot be
+/* Those of the set, by name, or the one named `only` if there is one (NULL: all).  A module without `run` is a helper and left out; one that cannot be
  * loaded is listed with its error as help. */
-void commands_list(const struct files *f, struct commands *out);
+void commands_list(const struct files *f, const char *only, struct commands *out);
 void commands_clear(struct commands *l);
 
 /* Hears what commands say.  Lives as long as the vm they run in: a script may keep cmd.out, so

@@ -51,7 +51,7 @@ static void check_list(void)
 	const struct files f = {.scripts = scripts, .nscripts = sizeof(scripts) / sizeof(*scripts)};
 	CASE ("commands_list_tells_what_each_says_of_itself") {
 		struct commands l;
-		commands_list(&f, &l);
+		commands_list(&f, NULL, &l);
 		const struct commands_one *near = named(&l, "near");
 		const struct commands_one *far = named(&l, "far");
 		CHECK_STR(help_of(&l, "near"), "h");
@@ -62,16 +62,29 @@ static void check_list(void)
 	}
 	CASE ("commands_list_leaves_out_helpers_and_other_folders") {
 		struct commands l;
-		commands_list(&f, &l);
+		commands_list(&f, NULL, &l);
 		CHECK_INT(l.n, 4);
 		CHECK(!named(&l, "helper"));
 		commands_clear(&l);
 	}
 	CASE ("commands_list_keeps_a_broken_one_with_its_error_as_help") {
 		struct commands l;
-		commands_list(&f, &l);
+		commands_list(&f, NULL, &l);
 		CHECK(strstr(help_of(&l, "broken"), "boom") != NULL);
 		CHECK(strstr(help_of(&l, "empty"), "does not return a table") != NULL);
+		commands_clear(&l);
+	}
+	CASE ("commands_list_of_one_name_loads_no_other") {
+		struct commands l;
+		commands_list(&f, "near", &l);
+		CHECK_INT(l.n, 1);
+		CHECK_STR(help_of(&l, "near"), "h");
+		commands_clear(&l);
+		commands_list(&f, "nea", &l);
+		CHECK_INT(l.n, 0);
+		commands_clear(&l);
+		commands_list(&f, "helper", &l);
+		CHECK_INT(l.n, 0);
 		commands_clear(&l);
 	}
 }
