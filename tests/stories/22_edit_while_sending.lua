@@ -102,6 +102,7 @@ local function lists_lag(t)
     for i = 1, 3 do
       local deal = s:act("portal-create", { name = "Deal " .. i, notes = "v0" }).id
       local row = kit.wait("its row", function()
+        s:command("sync") -- no callback needs to come
         return canonical.given(rules.referral(s, deal).externalReferenceId)
       end)
       kit.describe(s, row, "v1")
