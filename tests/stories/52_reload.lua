@@ -286,7 +286,8 @@ local function swapped_under_load(t, seed)
     t.eq(#s:status().failed, 0, "dead letters")
     local refused = select(2, s.host:output():gsub(": refused, ", ""))
     local least = kit.sanitised and 3 or 10 -- a slow host skips sets that others replaced meanwhile
-    t.ok(refused >= least and used >= 3, ("too few: %d refused, %d made deals"):format(refused, used))
+    t.ok(refused >= least and used >= 3,
+      ("too few: %d refused, %d made deals"):format(refused, used))
     kit.quiet(t, s)
   end)
 end
