@@ -25,29 +25,12 @@ local SOON_MS = 3000
 local MOST_SHOWN = 3
 local MOST_CONFLICTS = 1000
 local NOTICES_LATE_MS = 10 * 60 * 1000
+local MANY = 1000 -- deals
 local MANY_REJECTED = 3 -- in a row: not one forger's try any more
 local PATIENCE_MS = 5 * 60 * 1000 -- with a receiver of what is passed on that takes nothing
 local LOST_MS = 7 * 24 * 3600 * 1000 -- what was given up is told for so long
 
 -- ---- Gathering ----
-
--- Answers that take long in a large state are kept for twenty times as long as they took, so that
--- whoever asks again and again costs a twentieth of the time at most.
-local kept = {}
-
-local function seldom(name, ask)
-  local now, known = host.now_ms(), kept[name]
-  if not known or now > known.until_ms then
-    local value, err = ask()
-    if not value then
-      return nil, err
-    end
-    local took = host.now_ms() - now
-    known = { value = value, until_ms = now + took * 21 }
-    kept[name] = took > 0 and known or nil
-  end
-  return known.value
-end
 
 -- Jobs that people wait for: not the ticks, which are always there.
 local function queue_of()
@@ -87,6 +70,24 @@ local function deals_of()
   return out
 end
 
+-- Deals and flows.  In a large state that takes long, and is kept for twenty times as long as it
+-- took: whoever asks again and again costs a twentieth of the time at most.
+local kept
+
+local function counts()
+  local asked = host.now_ms()
+  if not kept or asked > kept.until_ms or asked < kept.at_ms then
+    local deals, list, err = deals_of(), flows.list()
+    if not list then
+      return nil, err
+    end
+    local now = host.now_ms()
+    kept = { deals = deals, flows = list, at_ms = asked,
+      until_ms = deals.total >= MANY and now + (now - asked) * 20 or 0 }
+  end
+  return kept
+end
+
 local function gather()
   local s = host.status() or {}
   s.generation, s.stage = host.generation, host.profile.stage or "production"
@@ -103,14 +104,11 @@ local function gather()
   s.conflicts = #host.store.note_list(nil, "conflict", MOST_CONFLICTS)
   s.alike = #twins.list(MOST_CONFLICTS)
   s.original = original.noted()
-  local err
-  s.deals, err = seldom("deals", deals_of)
-  if s.deals then
-    s.flows, err = seldom("flows", flows.list)
-  end
-  if not s.flows then
+  local counted, err = counts()
+  if not counted then
     return nil, err
   end
+  s.deals, s.flows = counted.deals, counted.flows
   return s
 end
 
