@@ -7,7 +7,7 @@ M.__index = M
 
 local START_MS = 20000
 local REST_MS = 30000
-local LOOK_MS = 15
+local FIRST_LOOK_MS, LAST_LOOK_MS = 8, 100 -- between two looks of one who waits
 
 -- ---- Starting ----
 
@@ -189,16 +189,18 @@ end
 
 -- ---- Waiting ----
 
----Waits until look() gives something true; a bound, no sleep that decides.
+---Waits until look() gives something true; a bound, no sleep that decides.  The longer it has
+---waited, the rarer it looks: what is waited for needs the machine, too.
 function M.wait_for(what, look, bound_ms)
-  local until_ms = host.now_ms() + (bound_ms or REST_MS)
+  local from_ms, waited = host.now_ms(), 0
   repeat
     local found = look()
     if found then
       return found
     end
-    host.sleep(LOOK_MS)
-  until host.now_ms() > until_ms
+    host.sleep(math.max(FIRST_LOOK_MS, math.min(waited // 8, LAST_LOOK_MS)))
+    waited = host.now_ms() - from_ms
+  until waited > (bound_ms or REST_MS)
   error("waited in vain for " .. what, 0)
 end
 
