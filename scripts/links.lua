@@ -3,6 +3,7 @@
 -- Everything here happens between two suspensions: a look and the write behind it cannot be
 -- parted. It must never ask a service.
 local rehearsal = require "rehearsal"
+local text = require "text"
 
 local M = {}
 
@@ -296,6 +297,27 @@ function M.copies(referrals)
     end
   end
   return ours, theirs
+end
+
+-- was: the tag that it had before, unless an older one is all that can be read.
+local function copy_of(referral, seen)
+  local copy = { id = referral.id:lower(), tag = referral.eTag,
+    at = text.ms(referral.updatedDateTime) }
+  if seen and seen.tag == copy.tag then
+    copy.was = seen.was
+  elseif seen and (copy.at or 0) >= (seen.at or 0) then
+    copy.was = seen.tag
+  end
+  return copy
+end
+
+---Keeps which versions of a deal's copies were read or written last; told from an older one by it.
+---@param link Link  changed, not stored
+---@param ours table  a referral
+---@param theirs table|nil
+function M.saw(link, ours, theirs)
+  link.ours = copy_of(ours, link.ours)
+  link.theirs = theirs and copy_of(theirs, link.theirs) or link.theirs
 end
 
 ---The link a referral belongs to: by engagement, else by the CRM row it names.

@@ -48,25 +48,10 @@ end
 
 -- ---- Reading ----
 
--- was: the tag that it had before, unless an older one is all that can be read.
-local function copy_of(referral, seen)
-  local copy = { id = referral.id:lower(), tag = referral.eTag,
-    at = text.ms(referral.updatedDateTime) }
-  if seen and seen.tag == copy.tag then
-    copy.was = seen.was
-  elseif seen and (copy.at or 0) >= (seen.at or 0) then
-    copy.was = seen.tag
-  end
-  return copy
-end
-
 function M.note_copies(turn)
   local link, read = turn.link, turn.read
-  link.ours = copy_of(read.ours, link.ours)
+  links.saw(link, read.ours, read.theirs)
   clocks.follow(link, read.ours)
-  if read.theirs then
-    link.theirs = copy_of(read.theirs, link.theirs)
-  end
 end
 
 -- A list may lag behind what we have seen or written already: then it is read again later, for a

@@ -6,6 +6,7 @@ local canonical = require "canonical"
 local choices = require "choices"
 local create_referral = require "flows.create_referral"
 local fields = require "fields"
+local links = require "links"
 local more_fields = require "more_fields"
 local partner_center = require "partner_center"
 local referral_body = require "referral_body"
@@ -126,7 +127,7 @@ function M.write(turn, plan)
   end
   read.ours = ours
   if plan.to_partner.help and not read.theirs then
-    link.ours.tag = read.ours.eTag
+    links.saw(link, ours) -- a list may still show what our write has replaced
     read.theirs, err = create_referral.make_theirs(link,
       create_referral.invitation(read.ours, turn.known, plan.crm), turn.known)
     if not read.theirs then

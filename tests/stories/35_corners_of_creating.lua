@@ -4,6 +4,7 @@ local kit = require "commands.kit"
 local rules = require "commands.rules"
 
 local LOOK_S, LAG_MS = 60, 30000
+local STALE_MS = 3000
 local NOTICES_MS = 6000 -- the programs notice the clock one by one: first the lists, then a look
 local NEW_SOLUTION = "SOL-29999-XYZ"
 
@@ -61,12 +62,20 @@ local function ours_once(t)
   end)
 end
 
-local function theirs_once(t)
+-- stale: for a while the lists also show what the write before has replaced
+local function theirs_once(t, stale)
   rules.sent({ clock = true, settings = { look_wait = LOOK_S } }, function(s, row, deal)
     lagging(s)
+    if stale then
+      s:set("stale_reads_ms", STALE_MS)
+      kit.describe(s, row, "with the call for help")
+    end
     rules.edit(s, row, { [rules.HELP] = "General or other" })
     local there = unsure(s)
     kit.describe(s, row, "between two looks")
+    if stale then
+      s:clock(STALE_MS + NOTICES_MS)
+    end
     only_looked(t, s)
     second_look(s)
     kit.wait("the edit", function()
@@ -237,6 +246,9 @@ return function(t)
     function() ours_once(t) end)
   t.case("corner: an edit between the two looks makes no second copy of Microsoft's", function()
     theirs_once(t)
+  end)
+  t.case("corner: nor if lists show the past when that copy's making was unsure", function()
+    theirs_once(t, true)
   end)
   t.case("corner: a new deal that no list shows yet is not told to be gone", function()
     not_listed_yet(t)
