@@ -20,8 +20,8 @@ struct commands {
 	size_t n;
 };
 
-/* Those of the set, by name, or the one named `only` if there is one (NULL: all).  A module without `run` is a helper and left out; one that cannot be
- * loaded is listed with its error as help. */
+/* Those of the set, by name, or the one named `only` if there is one (NULL: all).  A module without
+ * `run` is a helper and left out; one that cannot be loaded is listed with its error as help. */
 void commands_list(const struct files *f, const char *only, struct commands *out);
 void commands_clear(struct commands *l);
 
