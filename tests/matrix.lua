@@ -122,6 +122,13 @@ local OUTCOMES = {
       by_default = "of two changes the later one counts",
       otherwise = "by the CRM's clock its own change is the later one" },
   },
+  -- For a minute after its certificate could not be read, a callback is put off.
+  ["fault 5xx"] = {
+    ["r03_reading"] = { case = "rule 03: the echo of our own write",
+      says = "our own write was called back",
+      by_default = "our own write is called back, and that reads one side and stops",
+      otherwise = "callbacks are put off for a minute: nothing is called back" },
+  },
   -- What is not in the plain list is heard by its event, or by the daily comparison.
   ["switch list_related false"] = {
     ["38_corners_of_withholding"] = { case = "withheld: with flow e off",

@@ -31,7 +31,7 @@ local FAULTS = { ["429"] = { pass_ms = 2500 }, ["token-revoked"] = { anew = true
 local AGAIN_MS = 1000
 
 local open -- the stage on which something is on that is to be lifted
-local behind -- the stage whose readers lag behind
+local behind -- the stage whose readers lag behind, or that may not hear of everything
 
 -- ---- The rows ----
 
@@ -210,6 +210,16 @@ local function lags(o)
   return false
 end
 
+-- Until a minute after the certificate could not be read, callbacks are put off.
+local function is_deaf(o)
+  for _, row in ipairs(o.rows) do
+    if row.kind .. " " .. row.name == "fault 5xx" then
+      return true
+    end
+  end
+  return false
+end
+
 -- Where readers lag behind, all is at rest when nobody does any more, and a host that met an old
 -- reading has read again.
 local function rest(s)
@@ -228,8 +238,8 @@ local function rest(s)
   until sees_all()
 end
 
----What is waited for, where readers may lag behind: a look that met an old reading is given again,
----as the next poll would, or whoever waits.
+---What is waited for, where readers may lag behind or events are not heard: a look that met an old
+---reading is given again, as the next poll would, or whoever waits.
 ---@param look fun(): any
 function M.patient(look)
   local last = host.now_ms()
@@ -295,7 +305,7 @@ function M.start(s, by_story)
     return
   end
   s.otherwise, s.rest, s.close = o, rest, ended
-  behind = lags(o) and s or nil
+  behind = (lags(o) or is_deaf(o)) and s or nil
   for _, row in ipairs(o.rows) do
     if comes_later(row) then
       o.later[#o.later + 1] = row

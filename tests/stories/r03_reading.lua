@@ -52,6 +52,7 @@ local function other_organisation(t)
     s:set("lose_callbacks", true)
     local foreign = s:act("portal-create", { name = "Somebody else's" }).id
     s:act("set-raw", { id = foreign, path = "organizationId", value = OTHER })
+    kit.seen(s) -- before that it was ours
     s:set("lose_callbacks", false)
     s:command("sync")
     kit.wait("a look at it", function() return looked_at(s, foreign) end)

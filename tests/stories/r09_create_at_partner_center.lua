@@ -57,6 +57,7 @@ local function two_found(t)
     local row = s:act("create-opportunity", rules.deal { sync = false }).id
     s:act("portal-create", { name = "One", external = row })
     s:act("portal-create", { name = "Other", external = row })
+    kit.seen(s)
     s:act("sync", { id = row })
     s:rest()
     t.eq(#kit.referrals(s), 2, "no third")
