@@ -30,6 +30,9 @@ return {
 ---Sanitised programs are larger, slower, and cannot be traced.
 M.sanitised = (tonumber(host.file.getenv "COSELL_STRIDE") or 1) > 1
 
+---What a host is given that is to know the commands of the tests: it takes a third longer to start.
+M.COMMANDS = { COSELL_COMMANDS = host.file.getenv "COSELL_COMMANDS" }
+
 local DEFAULTS = { settle = "0", look_wait = "0", delta_seconds = "3600", poll_minutes = "60" }
 local FLIES = 120 -- so many times as fast
 

@@ -29,7 +29,7 @@ end
 
 local function environment(...)
   local out = { PATH = host.file.getenv("PATH"), HOME = host.file.getenv("HOME") }
-  for _, name in ipairs { "COSELL_SCRIPTS", "COSELL_COMMANDS", "COSELL_SIM_KEYS" } do
+  for _, name in ipairs { "COSELL_SCRIPTS", "COSELL_SIM_KEYS" } do
     out[name] = host.file.getenv(name)
   end
   for _, more in ipairs { ... } do

@@ -349,7 +349,7 @@ end
 
 -- A script that forgets itself in a rehearsal is refused by the host.
 local function reckless(t)
-  rules.sent({}, function(s, row, deal)
+  rules.sent({ env = kit.COMMANDS }, function(s, row, deal)
     local text, exit = untouched.while_looking(t, s, function()
       return s:command("reckless", { row, deal })
     end)

@@ -55,7 +55,7 @@ local function at_a_terminal(t, s, name)
 end
 
 return function(t)
-  kit.with({}, function(s)
+  kit.with({ env = kit.COMMANDS }, function(s)
     t.case("asking: over the control socket of a running host", function()
       dialogue(t, start(s, "asks", true))
     end)
