@@ -30,6 +30,7 @@ local FAULTS = { ["429"] = { pass_ms = 2500 }, ["token-revoked"] = { anew = true
 
 local AGAIN_MS = 1000
 
+local first -- the stage that has the rows; another beside it plays as by default
 local open -- the stage on which something is on that is to be lifted
 local behind -- the stage whose readers lag behind, or that may not hear of everything
 
@@ -157,10 +158,10 @@ local function again(s, list)
     anew = anew or row.how.anew
     pass_ms = math.max(pass_ms, row.how.pass_ms or 0)
   end
-  if anew then
-    s:host_stop()
-    s:host_start(s.host_options)
-    s:host_ready()
+  for _, one in ipairs(anew and { s, s.otherwise.beside } or {}) do
+    one:host_stop()
+    one:host_start(one.host_options)
+    one:host_ready()
   end
   if pass_ms > 0 then
     assert(host.control.call(s.control, "clock", { "+" .. pass_ms }))
@@ -224,11 +225,11 @@ end
 -- reading has read again.
 local function rest(s)
   M.lift()
-  if not lags(s.otherwise) then
+  if not lags(first.otherwise) then
     return stage.rest(s)
   end
   local function sees_all()
-    return s:say("pending").lagging == 0
+    return first:say("pending").lagging == 0
   end
   repeat
     stage.wait_for("readers that lag behind", sees_all)
@@ -256,7 +257,7 @@ end
 -- Once, at the end: what has shown.
 local function ended(s)
   local o, folder = s.otherwise, host.file.getenv("COSELL_MATRIX_MET")
-  open, behind, s.host_stop, s.close = nil, nil, nil, nil
+  first, open, behind, s.host_stop, s.close = nil, nil, nil, nil, nil
   local ok, met = pcall(s.say, s, "met")
   local lines = {}
   for _, row in ipairs(o.rows) do
@@ -304,7 +305,12 @@ function M.start(s, by_story)
   if #o.rows == 0 then
     return
   end
-  s.otherwise, s.rest, s.close = o, rest, ended
+  s.rest = rest
+  if first then
+    first.otherwise.beside = s -- it may sign in where the first does
+    return
+  end
+  first, s.otherwise, s.close = s, o, ended
   behind = (lags(o) or is_deaf(o)) and s or nil
   for _, row in ipairs(o.rows) do
     if comes_later(row) then
