@@ -15,6 +15,7 @@ local text = require "text"
 local M = {}
 
 local DELTA, MODIFIED, CUSTOMERS = "delta:opportunity", "modified:opportunity", "modified:customers"
+local WHOLE = "whole:opportunity" -- the link that the last whole reading ended with
 local BEGAN = "began:opportunity" -- when a reading of several pages began, ms
 local EXPIRED, UNTRACKED, FORBIDDEN = "0x80044352", "0x80072491", "0x80040220"
 local OVERLAP_MS = 2 * 60 * 1000
@@ -104,7 +105,7 @@ end
 local function by_tracking(known)
   local count = { changes = brakes.round "many_changes",
     deletions = brakes.round "many_deletions" }
-  local kept = host.store.mark_get(DELTA)
+  local kept = host.store.mark_get(WHOLE) or host.store.mark_get(DELTA)
   local began = math.tointeger(tonumber(host.store.mark_get(BEGAN))) or host.now_ms()
   local page, ok, err
   repeat
@@ -126,6 +127,7 @@ local function by_tracking(known)
   if brakes.ahead(kept, page.delta) then
     brakes.set("restored_crm", brakes.RESTORED)
   end
+  host.store.mark_set(WHOLE, page.delta) -- an expired link is forgotten, where it stood is not
   return true
 end
 

@@ -73,8 +73,9 @@ end
 local function nobody_edits() end
 
 -- A deal that the CRM has forgotten altogether.
-local function made_since(t)
+local function made_since(t, future_delta)
   kit.with({}, function(s)
+    s:set("future_delta", future_delta)
     local old = portal_deal(s, "Old")
     s:rest()
     s:act("backup")
@@ -156,7 +157,10 @@ return function(t)
     function() edited_since(t, "empty", nobody_edits) end)
   t.case("situation 16: the CRM's link from the future has expired: pause",
     function() edited_since(t, "expired", nobody_edits) end)
-  t.case("situation 16: a row that the backup does not have", function() made_since(t) end)
+  t.case("situation 16: a row that the backup does not have",
+    function() made_since(t, "empty") end)
+  t.case("situation 16: a row that the backup does not have, and the CRM's link has expired",
+    function() made_since(t, "expired") end)
   t.case("situation 16: a row that was sent since is not sent again",
     function() sent_since(t) end)
   t.case("situation 16: the pause outlives the host", function() restarted(t) end)
