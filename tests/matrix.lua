@@ -152,6 +152,11 @@ local OUTCOMES = {
     ["s07_microsoft_declines"] = { case = "situation 7: ", says = "audit: ",
       by_default = "what Microsoft did to a deal that is won is told on the row",
       otherwise = "it stands in the deal's history: the row takes no line" },
+    ["s11_closed_under_an_edit"] = {
+      case = "situation 11: three edits after the closing are told once",
+      says = "A closed opportunity cannot be changed",
+      by_default = "edits of a row that the portal has closed are told once, and not sent",
+      otherwise = "the CRM refuses the edit of a closed row: there is nothing to send" },
     ["21_closed_referral"] = { case = "closed: notes that are edited after both sides closed",
       says = "A closed opportunity cannot be changed",
       by_default = "notes of a closed row that are edited stay in the CRM, and nothing fails",

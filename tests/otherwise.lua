@@ -50,7 +50,8 @@ end
 -- ---- What the host is told besides ----
 
 -- Where lists lag behind, it looks once more before it makes a deal anew, as with real services.
-local SETTINGS = { read_lag_ms = { look_wait = 1 }, stale_reads_ms = { look_wait = 1 } }
+local SETTINGS = { read_lag_ms = { look_wait = 1 }, stale_reads_ms = { look_wait = 1 },
+  ["read-lag"] = { look_wait = 4 } }
 
 ---Settings of the profile that go with the rows.
 ---@return table<string, any>
