@@ -404,14 +404,15 @@ function M.put(id, tag, raw, edits)
 end
 
 ---Why a write was refused: it may be that somebody closed the referral meanwhile (situation 11),
----which the refusal does not say, so the referral is read once.  (suspends)
+---or that it is not there any more, which the refusal does not say, so it is read once.  (suspends)
 ---@param id string  our referral
 ---@param err table  what the write came back with
----@return table err  as it is; `conflict` with closed=true; or why the referral could not be read
+---@return table err  as it is; `conflict` with closed=true; or why the referral could not be read,
+---`absent` among that
 function M.refusal(id, err)
   if err.status ~= 400 and err.status ~= 422 then return err end
   local now, unread = M.get(id)
-  if not now then return unread.kind == "absent" and err or unread end
+  if not now then return unread end
   if now.status ~= "Closed" then return err end
   return { kind = "conflict", text = "the referral was closed meanwhile", closed = true }
 end

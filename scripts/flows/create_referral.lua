@@ -196,10 +196,11 @@ function M.invitation(ours, known, crm)
   return deal
 end
 
--- Microsoft was not invited since our referral was closed meanwhile: then that is no failure.
+-- Microsoft was not invited since our referral was closed meanwhile, which is no failure, or is not
+-- there any more, which the next turn tells: of an upgrade nothing is left to go on with.
 local function not_invited(link, err)
   err = partner_center.refusal(link.ours.id, err)
-  if err.closed and link.intent.partner.upgrade then
+  if (err.closed or err.kind == "absent") and link.intent.partner.upgrade then
     link.intent = nil
     links.keep(link)
   end

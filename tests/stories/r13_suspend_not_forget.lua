@@ -18,6 +18,24 @@ local function referral_gone(t)
   end)
 end
 
+-- Partner Center only says that it does not know the engagement.
+local function gone_while_inviting(t)
+  kit.started(function(s, deal, row)
+    local held = rules.holding(s, "partner", { method = "POST", path = "/referrals", delay_ms = 1500 })
+    rules.edit(s, row, { [rules.HELP] = "General or other" })
+    s:command("sync")
+    held()
+    s:act("vanish", { id = deal })
+    s:rest()
+    local audit = kit.opportunity(s).audit
+    t.has(audit, "not at Partner Center any more")
+    t.ok(not audit:find("refused", 1, true), audit)
+    t.eq(s:command_json("deal", { row }).state, "gone")
+    t.eq({ #s:rows("referral"), s:status().queue.dead }, { 0, 0 }, "referrals, dead letters")
+    kit.quiet(t, s)
+  end)
+end
+
 local function nothing_recreates(t)
   kit.started(function(s, deal, row)
     s:act("delete", { table = "opportunity", id = row })
@@ -55,6 +73,9 @@ end
 return function(t)
   t.case("rule 13: a referral that is gone suspends the deal, and the row says so", function()
     referral_gone(t)
+  end)
+  t.case("rule 13: a referral that goes while Microsoft is invited is gone, not refused", function()
+    gone_while_inviting(t)
   end)
   t.case("rule 13: neither an event nor a comparison makes a deleted row again", function()
     nothing_recreates(t)
