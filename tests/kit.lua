@@ -36,16 +36,28 @@ M.COMMANDS = { COSELL_COMMANDS = host.file.getenv "COSELL_COMMANDS" }
 local DEFAULTS = { settle = "0", look_wait = "0", delta_seconds = "3600", poll_minutes = "60" }
 local FLIES = 120 -- so many times as fast
 
--- Below those that the system gives to outgoing connections, so that none of them takes it.
+local reserved = {} -- listeners: as long as the story runs
+
+local function listens(address, port)
+  return host.serve { address = address, port = port, handler = function() return 404, {}, "" end }
+end
+
+---A port nobody listens on, and no other story is given: a listener of the same number, at an
+---address where nobody asks, says so to all.  Below those that the system gives to outgoing
+---connections, so that none of them takes it.
+---@return integer
 function M.free_port()
   for _ = 1, 100 do
     local high, low = host.random(2):byte(1, 2)
     local port = 16384 + (high << 8 | low) % 16384
-    local listener = host.serve { address = "127.0.0.1", port = port,
-      handler = function() return 404, {}, "" end }
-    if listener then
-      listener:close()
+    local mine = listens("127.0.0.2", port)
+    local free = mine and listens("127.0.0.1", port)
+    if free then
+      free:close()
+      reserved[#reserved + 1] = mine
       return port
+    elseif mine then
+      mine:close()
     end
   end
   error("no free port")

@@ -203,34 +203,27 @@ end
 local LAGS = { ["switch read_lag_ms"] = true, ["switch stale_reads_ms"] = true,
   ["fault read-lag"] = true }
 
-local function lags(o)
-  for _, row in ipairs(o.rows) do
-    if LAGS[row.kind .. " " .. row.name] then
-      return true
-    end
-  end
-  return false
-end
-
 -- Until a minute after the certificate could not be read, callbacks are put off.
-local function is_deaf(o)
+local DEAF = { ["fault 5xx"] = true, ["fault 429"] = true, ["fault cut-answers"] = true }
+
+local function has(o, names)
   for _, row in ipairs(o.rows) do
-    if row.kind .. " " .. row.name == "fault 5xx" then
+    if names[row.kind .. " " .. row.name] then
       return true
     end
   end
   return false
 end
 
--- Where readers lag behind, all is at rest when nobody does any more, and a host that met an old
--- reading has read again.
+-- Where readers lag behind, by a row or because the story wants it, all is at rest when nobody does
+-- any more, and a host that met an old reading has read again.
 local function rest(s)
   M.lift()
-  if not lags(first.otherwise) then
-    return stage.rest(s)
-  end
   local function sees_all()
     return first:say("pending").lagging == 0
+  end
+  if not has(first.otherwise, LAGS) and sees_all() then
+    return stage.rest(s)
   end
   repeat
     stage.wait_for("readers that lag behind", sees_all)
@@ -312,7 +305,7 @@ function M.start(s, by_story)
     return
   end
   first, s.otherwise, s.close = s, o, ended
-  behind = (lags(o) or is_deaf(o)) and s or nil
+  behind = (has(o, LAGS) or has(o, DEAF)) and s or nil
   for _, row in ipairs(o.rows) do
     if comes_later(row) then
       o.later[#o.later + 1] = row
