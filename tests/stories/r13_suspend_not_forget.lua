@@ -21,7 +21,8 @@ end
 -- Partner Center only says that it does not know the engagement.
 local function gone_while_inviting(t)
   kit.started(function(s, deal, row)
-    local held = rules.holding(s, "partner", { method = "POST", path = "/referrals", delay_ms = 1500 })
+    local invite = { method = "POST", path = "/referrals", delay_ms = 1500 }
+    local held = rules.holding(s, "partner", invite)
     rules.edit(s, row, { [rules.HELP] = "General or other" })
     s:command("sync")
     held()
