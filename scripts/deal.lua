@@ -164,7 +164,7 @@ local function synchronise(turn)
   end
   -- as text, since the mapping may change what is sent
   local write = json.encode { canonical.said(plan.to_crm), canonical.said(plan.to_partner),
-    plan.told, plan.held, plan.heard, plan.extra, plan.carried }
+    plan.told, plan.held, plan.heard, plan.extra, plan.carried, plan.new_conflicts }
   local times = brakes.circles(turn.link, write)
   if times then
     return freeze(turn, times)

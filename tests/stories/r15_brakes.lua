@@ -105,6 +105,30 @@ local function circles(t)
   end)
 end
 
+-- Nothing can be sent before the deal is accepted, so what the CRM holds against the portal's edits
+-- is told and no more: people who edit, and no circle.
+local function edited_apace(t)
+  kit.with({}, function(s)
+    local deal = s:act("microsoft-create", { value = 1000, currency = "USD", notes = "v0" }).id
+    s:rest()
+    local row = kit.opportunity(s).id
+    kit.describe(s, row, "ours")
+    s:rest()
+    for i = 1, 8 do
+      s:act("edit", { id = deal, notes = "theirs " .. i })
+      s:rest()
+    end
+    local o, d = kit.opportunity(s), s:command_json("deal", { row })
+    t.eq(d.frozen, nil, "frozen")
+    t.has(o.audit, "theirs 8")
+    t.eq(o.notes, "ours")
+    s:act("edit", { id = deal, value = 2000 })
+    s:rest()
+    t.eq(tonumber(kit.opportunity(s).value), 2000, "it goes on")
+    kit.quiet(t, s)
+  end)
+end
+
 -- A service that is down for minutes is asked again and again: that is no circle.
 local function outage(t)
   rules.sent({ clock = true }, function(s, row, deal)
@@ -172,6 +196,9 @@ return function(t)
   t.case("rule 15: many rows deleted at once pause", function() bulk_deletion(t) end)
   t.case("rule 15: a record that is written in circles is frozen and named", function()
     circles(t)
+  end)
+  t.case("rule 15: many edits that are told and cannot be sent are no circle", function()
+    edited_apace(t)
   end)
   t.case("rule 15: an outage of the service freezes nothing", function() outage(t) end)
   t.case("rule 15: a state file from a backup pauses", function() restored_state(t) end)
