@@ -7,6 +7,7 @@ local DAY_MS = 24 * 3600000
 
 local function refusal(t)
   kit.with({}, function(s)
+    s:rest()
     local row = s:act("create-opportunity", rules.deal { value = 0 }).id
     s:rest()
     t.eq(rules.writes_by(s, function()

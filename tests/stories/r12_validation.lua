@@ -5,6 +5,7 @@ local rules = require "commands.rules"
 
 local function all_causes(t)
   kit.with({}, function(s)
+    s:rest()
     local row = s:act("create-opportunity", rules.deal { value = 0, closing_date = false,
       solutions = {}, help = "General or other", contact = false }).id
     s:rest()

@@ -117,9 +117,11 @@ end
 
 local function accepted_before_it_came(t)
   kit.with({}, function(s)
+    s:rest() -- nobody may meet it before it is accepted, not even one who reads late
     s:set("lose_callbacks", true)
     local deal = rules.marketplace(s)
     s:act("accept", { id = deal })
+    kit.seen(s)
     s:rest()
     t.eq({ #kit.opportunities(s), #leads(s) }, { 1, 0 }, "an opportunity at once")
     t.eq(kit.opportunity(s).identifier, deal)

@@ -36,6 +36,7 @@ end
 -- switches: name -> value
 local function arrive(t, switches)
   kit.with({}, function(s)
+    s:rest()
     for name, value in pairs(switches) do
       s:set(name, value)
     end

@@ -24,7 +24,7 @@ end
 
 -- Left alone for as long as it takes.
 local function left_alone(s)
-  s:clock((SETTLE_S + 1) * 1000)
+  rules.left_alone(s, (SETTLE_S + 1) * 1000)
   s:rest()
 end
 
@@ -57,7 +57,7 @@ local function comes_by_itself(t)
     s:act("create-opportunity", rules.deal())
     s:rest()
     t.eq(#s:rows("referral"), 0, "waits")
-    s:clock((SETTLE_S + 1) * 1000)
+    rules.left_alone(s, (SETTLE_S + 1) * 1000)
     kit.wait("the referral", function() return kit.referrals(s)[1] end, 10000)
   end)
 end

@@ -36,6 +36,7 @@ end
 -- o: switches, help, skip (1: Microsoft's POST), look_wait
 local function lost(t, o)
   kit.with({ settings = { look_wait = o.look_wait } }, function(s)
+    s:rest()
     for name, value in pairs(o.switches) do
       s:set(name, value)
     end
@@ -50,6 +51,7 @@ end
 -- A minute lies between the two looks: the callback is long there when the second one is due.
 local function between_the_looks(t, switches)
   kit.with({ clock = true, settings = { look_wait = 60 } }, function(s)
+    s:rest()
     for name, value in pairs(switches) do
       s:set(name, value)
     end
@@ -68,6 +70,7 @@ end
 -- The host dies with the answer, and the callback finds the next one.
 local function killed(t, switches)
   kit.with({}, function(s)
+    s:rest()
     for name, value in pairs(switches) do
       s:set(name, value)
     end
