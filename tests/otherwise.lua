@@ -228,7 +228,11 @@ local function rest(s)
   repeat
     stage.wait_for("readers that lag behind", sees_all)
     stage.rest(s)
-    assert(host.control.call(s.control, "clock", { "+" .. READS_AGAIN_MS }))
+    if s.both then -- the services' too, so that they do not fall behind
+      s:clock(READS_AGAIN_MS)
+    else
+      assert(host.control.call(s.control, "clock", { "+" .. READS_AGAIN_MS }))
+    end
     stage.rest(s)
   until sees_all()
 end

@@ -104,7 +104,10 @@ local function dead_letter_stays(t)
     s:set("delivery_delay_ms", 2000)
     edit(s, row, { description = "one" })
     s:command("sync")
-    kit.wait("the first edit to be sent", function() return notes(s) == "one" end)
+    kit.wait("the first edit to be sent and noted", function()
+      local queue = s:status().queue
+      return notes(s) == "one" and queue.due + queue.soon + queue.running == 0
+    end)
     s:fault("crm", { method = "GET", path = "opportunities(", status = 400, count = 1 })
     edit(s, row, { description = "two" })
     s:command("sync")

@@ -29,6 +29,14 @@ local function own(s)
   return ("http://127.0.0.1:%d/callback/%s"):format(s.port, secret(s))
 end
 
+-- A check has ended a day later.
+local function next_day(s)
+  local was = s:status().webhook.standing.at_ms
+  s:clock(DAY_MS + 1000)
+  kit.wait("the daily check", function() return s:status().webhook.standing.at_ms > was end)
+  return s:status().webhook.standing
+end
+
 -- ---- show, validate ----
 
 local function shown(t, s)
@@ -175,14 +183,12 @@ end
 -- Lost for all, it is made again for all.
 local function made_again(t, s)
   s:act("registration", {})
-  s:clock(DAY_MS + 1000)
-  kit.wait("the daily check", function() return registered(s) end)
+  next_day(s)
   local want = { own(s), "test-created", "Subscription-Updated" }
   local url, events = registered(s)
   t.eq({ url, events[#events - 1], events[#events] }, want)
   s:act("registration", { url = "https://rival.example/x", events = "referral-created" })
-  s:clock(DAY_MS + 1000)
-  kit.wait("the daily check", function() return registered(s) == own(s) end)
+  next_day(s)
   url, events = registered(s)
   t.eq({ url, events[#events - 1], events[#events] }, want, "a third one wiped it out")
 end
@@ -216,13 +222,6 @@ local function same_kind(t, s)
 end
 
 -- ---- the daily check ----
-
-local function next_day(s)
-  local was = s:status().webhook.standing.at_ms
-  s:clock(DAY_MS + 1000)
-  kit.wait("the daily check", function() return s:status().webhook.standing.at_ms > was end)
-  return s:status().webhook.standing
-end
 
 local function asks_a_person(t, s, words)
   local found
